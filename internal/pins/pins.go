@@ -1,0 +1,26 @@
+package pins
+
+import (
+	_ "github.com/bogem/id3v2/v2"
+	_ "github.com/eclipse/paho.mqtt.golang"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/grandcat/zeroconf"
+	_ "github.com/hajimehoshi/go-mp3"
+	_ "github.com/jfreymuth/oggvorbis"
+	_ "github.com/jfreymuth/vorbis"
+	_ "github.com/mewkiz/flac"
+	_ "github.com/miekg/dns"
+	_ "github.com/mochi-mqtt/server/v2"
+	_ "github.com/mochi-mqtt/server/v2/hooks/auth"
+	_ "github.com/mochi-mqtt/server/v2/listeners"
+	_ "github.com/pion/opus"
+	_ "github.com/rs/zerolog"
+	_ "github.com/youpy/go-wav"
+	_ "go.uber.org/goleak"
+	_ "golang.org/x/image/draw"
+	_ "golang.org/x/net/ipv4"
+	_ "golang.org/x/net/ipv6"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/term"
+	_ "gopkg.in/yaml.v3"
+)
