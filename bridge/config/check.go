@@ -1,0 +1,225 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"airplay2mqtt/internal/nearest"
+)
+
+// check looks for what can be decoded and cannot be meant.
+func (r *reading) check() {
+	r.checkMQTT()
+	r.checkHomeAssistant()
+	for i, name := range r.cfg.Discovery.Interfaces {
+		if strings.TrimSpace(name) == "" || strings.ContainsAny(name, "/ ") {
+			r.wrong(fmt.Sprintf("discovery.interfaces[%d]", i), "%q is no interface's name, such as eth0 or lo", name)
+		}
+	}
+	r.checkDevices()
+	r.checkMedia()
+	if r.cfg.Data == "" {
+		r.wrong("data", "the folder where devices and credentials are kept is missing, such as ./data")
+	}
+	r.oneOf("log.level", r.cfg.Log.Level, "debug", "info", "warn", "error")
+	r.oneOf("log.format", r.cfg.Log.Format, "console", "json")
+}
+
+func (r *reading) oneOf(key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		r.wrong(key, "%q is not one of %s%s", value, strings.Join(allowed, ", "), nearest.Hint(value, allowed))
+	}
+}
+
+var schemes = []string{"mqtt", "mqtts", "ws", "wss", "tcp", "ssl"}
+
+func (r *reading) checkMQTT() {
+	m := &r.cfg.MQTT
+	if m.Server != "" {
+		r.checkServer(m.Server)
+	}
+	if m.Password != "" && m.PasswordFile != "" {
+		r.wrong("mqtt.password_file", "password is given too; keep one of them")
+	}
+	if m.Password != "" && m.Username == "" {
+		r.wrong("mqtt.username", "a password without a user name is refused by every broker")
+	}
+	if (m.CertFile == "") != (m.KeyFile == "") {
+		r.wrong("mqtt.cert_file", "cert_file and key_file belong together")
+	}
+	if m.Server == "" && (m.Username != "" || m.CAFile != "" || m.CertFile != "") {
+		r.wrong("mqtt.server", "is missing: without it the embedded broker is started, which takes no user names and certificates")
+	}
+	r.readable("mqtt.password_file", m.PasswordFile)
+	r.readable("mqtt.ca_file", m.CAFile)
+	r.readable("mqtt.cert_file", m.CertFile)
+	r.readable("mqtt.key_file", m.KeyFile)
+	r.topic("mqtt.base_topic", m.BaseTopic)
+}
+
+func (r *reading) checkServer(server string) {
+	u, err := url.Parse(server)
+	switch {
+	case err != nil || u.Host == "":
+		r.wrong("mqtt.server", "%q is no broker's address: write mqtt://host:1883", redact(server))
+	case !slices.Contains(schemes, u.Scheme):
+		r.wrong("mqtt.server", "%s:// is not spoken%s; write mqtt://, mqtts://, ws:// or wss://", u.Scheme, nearest.Hint(u.Scheme, schemes))
+	case u.User != nil:
+		r.wrong("mqtt.server", "put the user name and password into username and password, not into the address")
+	case u.Hostname() == "":
+		r.wrong("mqtt.server", "the host is missing: write mqtt://host:1883")
+	}
+}
+
+// redact drops what may be a password from an address that is quoted.
+func redact(address string) string {
+	if at := strings.LastIndex(address, "@"); at >= 0 {
+		return "…" + address[at:]
+	}
+	return address
+}
+
+func (r *reading) readable(key, path string) {
+	if path == "" {
+		return
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		r.wrong(key, "%v", err)
+		return
+	}
+	f.Close()
+}
+
+func (r *reading) topic(key, topic string) {
+	switch {
+	case topic == "":
+		r.wrong(key, "is empty; a topic such as airplay is wanted")
+	case strings.ContainsAny(topic, "+#\x00"):
+		r.wrong(key, "%q: + and # are wildcards and cannot stand in a topic", topic)
+	case strings.HasPrefix(topic, "/") || strings.HasSuffix(topic, "/") || strings.Contains(topic, "//"):
+		r.wrong(key, "%q: no slash at an end, and none doubled", topic)
+	case strings.HasPrefix(topic, "$"):
+		r.wrong(key, "%q: topics that begin with $ belong to the broker", topic)
+	case len(topic) > 200:
+		r.wrong(key, "is longer than 200 characters")
+	}
+}
+
+func (r *reading) checkHomeAssistant() {
+	h := &r.cfg.HomeAssistant
+	r.oneOf("homeassistant.media_player", h.MediaPlayer, "bkbilly", "off")
+	if h.DiscoveryPrefix == "off" {
+		return
+	}
+	r.topic("homeassistant.discovery_prefix", h.DiscoveryPrefix)
+	r.topic("homeassistant.status_topic", h.StatusTopic)
+	if h.DiscoveryPrefix == r.cfg.MQTT.BaseTopic {
+		r.wrong("homeassistant.discovery_prefix", "is the same as mqtt.base_topic; they must differ")
+	}
+}
+
+var hardwareAddress = regexp.MustCompile(`^[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){5}$`)
+
+func (r *reading) checkDevices() {
+	seen := map[string]string{}
+	for i := range r.cfg.Devices {
+		key := fmt.Sprintf("devices[%d]", i)
+		d := &r.cfg.Devices[i]
+		r.checkDevice(key, d)
+		for what, value := range map[string]string{"name": strings.ToLower(d.Name), "id": NormalID(d.ID)} {
+			if value == "" {
+				continue
+			}
+			if first, ok := seen[what+value]; ok {
+				r.wrong(key+"."+what, "%q is also the %s of %s", value, what, first)
+			}
+			seen[what+value] = key
+		}
+	}
+}
+
+func (r *reading) checkDevice(key string, d *Device) {
+	if d.Protocol == "" {
+		d.Protocol = "auto"
+	}
+	r.oneOf(key+".protocol", d.Protocol, "auto", "raop")
+	switch {
+	case d.Name == "" && d.ID == "":
+		r.wrong(key, "name is missing (or id, for a device that is discovered)")
+	case d.Name == "" && d.Host != "":
+		r.wrong(key+".name", "is missing: a device with a host needs one")
+	case len(d.Name) > 63:
+		r.wrong(key+".name", "is longer than 63 bytes")
+	}
+	if d.ID != "" && !hardwareAddress.MatchString(d.ID) {
+		r.wrong(key+".id", "%q is no hardware address such as 00:11:32:4A:5B:6C; `bridge discover` shows them", d.ID)
+	}
+	r.checkAddress(key, d)
+	if d.Password != "" && d.PasswordFile != "" {
+		r.wrong(key+".password_file", "password is given too; keep one of them")
+	}
+	r.readable(key+".password_file", d.PasswordFile)
+}
+
+func (r *reading) checkAddress(key string, d *Device) {
+	switch {
+	case d.Host == "" && d.Port != 0:
+		r.wrong(key+".host", "is missing, and port is given")
+	case d.Host == "":
+	case strings.ContainsAny(d.Host, "/ @") || strings.Contains(d.Host, "://"):
+		r.wrong(key+".host", "%q is no host name or address", d.Host)
+	case d.Port == 0:
+		r.wrong(key+".port", "is missing: 5000 is usual for AirPlay 1, 7000 for newer devices; `bridge discover` shows it")
+	}
+	if d.Port < 0 || d.Port > 65535 {
+		r.wrong(key+".port", "%d is no port; 1 to 65535", d.Port)
+	}
+}
+
+func (r *reading) checkMedia() {
+	m := &r.cfg.Media
+	for i, folder := range m.Folders {
+		if strings.TrimSpace(folder) == "" {
+			r.wrong(fmt.Sprintf("media.folders[%d]", i), "is empty")
+		}
+	}
+	for _, list := range []struct {
+		key  string
+		rows []string
+	}{{"media.allow", m.Allow}, {"media.deny", m.Deny}} {
+		for i, row := range list.rows {
+			if err := CheckHost(row); err != nil {
+				r.wrong(fmt.Sprintf("%s[%d]", list.key, i), "%v", err)
+			}
+		}
+	}
+}
+
+var hostName = regexp.MustCompile(`^(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
+
+// CheckHost tells whether a row of media.allow or media.deny is a host name
+// (*.example.org for all below it), an address or a network.
+func CheckHost(row string) error {
+	if _, err := netip.ParseAddr(row); err == nil {
+		return nil
+	}
+	if _, err := netip.ParsePrefix(row); err == nil {
+		return nil
+	}
+	if !strings.Contains(row, "/") && hostName.MatchString(row) {
+		return nil
+	}
+	return fmt.Errorf("%q is no host name, address or network such as nas.local, 192.168.1.5 or 10.0.0.0/8", row)
+}
+
+// NormalID writes a hardware address as devices are known by: twelve hex
+// digits in upper case.
+func NormalID(id string) string {
+	return strings.ToUpper(strings.NewReplacer(":", "", "-", "").Replace(id))
+}

@@ -1,0 +1,42 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Secret is the broker's password, from wherever it was given.
+func (m MQTT) Secret() (string, error) { return secret(m.Password, m.PasswordFile) }
+
+// Secret is the device's password, from wherever it was given.
+func (d Device) Secret() (string, error) { return secret(d.Password, d.PasswordFile) }
+
+func secret(given, file string) (string, error) {
+	if file == "" {
+		return given, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("password_file: %w", err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimRight(line, "\r"), nil
+}
+
+// Redacted is the configuration as it may be shown to anybody: what is secret
+// reads "***" where it is set.
+func (c Config) Redacted() Config {
+	hide := func(s *string) {
+		if *s != "" {
+			*s = "***"
+		}
+	}
+	hide(&c.MQTT.Password)
+	hide(&c.MQTT.Username)
+	c.Devices = append([]Device{}, c.Devices...)
+	for i := range c.Devices {
+		hide(&c.Devices[i].Password)
+	}
+	return c
+}
