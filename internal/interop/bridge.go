@@ -1,0 +1,210 @@
+//go:build linux
+
+package interop
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// A Device is a device as a configuration names it.
+type Device struct {
+	Name     string `yaml:"name"`
+	Host     string `yaml:"host,omitempty"`
+	Port     int    `yaml:"port,omitempty"`
+	Password string `yaml:"password,omitempty"`
+	Latency  string `yaml:"latency,omitempty"` // chime, normal or robust; normal if empty
+}
+
+// Slug is the device's name in topics.
+func (d Device) Slug() string { return strings.ToLower(d.Name) }
+
+// A BridgeConfig is what a bridge is started with.
+type BridgeConfig struct {
+	Broker   *Broker           // none: the bridge brings its own
+	Absent   string            // the URL of a broker that is not there yet, in place of Broker
+	MDNS     bool              // find receivers on loopback
+	Devices  []Device          // static ones
+	Files    map[string][]byte // what lies in its media folder
+	Deny     bool              // do not allow URLs on loopback
+	Measured bool              // the program as it is shipped, without the race detector
+}
+
+// A Bridge is a running bridge with a client that hears what it says.
+type Bridge struct {
+	*Process
+	Client *Client
+	Media  string // its media folder
+	Config string // its configuration file
+}
+
+// settings is the shape of the configuration file.
+type settings struct {
+	MQTT struct {
+		Server   string `yaml:"server,omitempty"`
+		Username string `yaml:"username,omitempty"`
+		Password string `yaml:"password,omitempty"`
+		CAFile   string `yaml:"ca_file,omitempty"`
+	} `yaml:"mqtt"`
+	Discovery struct {
+		MDNS       bool     `yaml:"mdns"`
+		Interfaces []string `yaml:"interfaces"`
+	} `yaml:"discovery"`
+	Devices []Device `yaml:"devices"`
+	Media   struct {
+		Folders []string `yaml:"folders"`
+		Allow   []string `yaml:"allow,omitempty"`
+	} `yaml:"media"`
+	Data string `yaml:"data"`
+	Log  struct {
+		Level string `yaml:"level"`
+	} `yaml:"log"`
+}
+
+// Bridge starts a bridge that ends with the test, and waits until it is online
+// and so are its devices.
+func (h *House) Bridge(t testing.TB, cfg BridgeConfig) *Bridge {
+	t.Helper()
+	b := h.StartBridge(t, cfg)
+	if cfg.Broker == nil {
+		return b
+	}
+	b.Online(t, cfg.Broker.Client(t), cfg.Devices...)
+	return b
+}
+
+// StartBridge starts a bridge and waits for nothing. The test fails if it does
+// not end well, or says that it raced.
+func (h *House) StartBridge(t testing.TB, cfg BridgeConfig) *Bridge {
+	t.Helper()
+	dir := h.tempDir(t)
+	b := &Bridge{Media: filepath.Join(dir, "media"), Config: filepath.Join(dir, "config.yaml")}
+	if err := b.write(cfg, dir); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if b.Process, err = start(nil, nil, h.program(cfg.Measured), "run", "-config", b.Config); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		code := b.Stop(t)
+		if code != 0 || strings.Contains(b.Output.String(), "DATA RACE") {
+			t.Errorf("the bridge ended with code %d", code)
+		}
+		if t.Failed() {
+			t.Logf("the bridge said:\n%s", b.Output.Tail(120))
+		}
+	})
+	return b
+}
+
+// Online waits until the bridge and its devices are, as a client sees it, which
+// becomes the bridge's.
+func (b *Bridge) Online(t testing.TB, c *Client, devices ...Device) {
+	t.Helper()
+	b.Client = c
+	online := func(payload string) bool { return payload == "online" }
+	c.Wait(t, time.Time{}, "airplay/bridge/state", patience, online)
+	for _, d := range devices {
+		c.Wait(t, time.Time{}, "airplay/"+d.Slug()+"/availability", patience, online)
+	}
+}
+
+// write makes the folders, files and configuration of a bridge.
+func (b *Bridge) write(cfg BridgeConfig, dir string) error {
+	if err := os.MkdirAll(b.Media, 0o755); err != nil {
+		return err
+	}
+	for name, content := range cfg.Files {
+		path := filepath.Join(b.Media, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return err
+		}
+	}
+	var s settings
+	s.MQTT.Server = cfg.Absent
+	if cfg.Broker != nil {
+		s.MQTT.Server, s.MQTT.CAFile = cfg.Broker.URL(), cfg.Broker.CAFile
+		s.MQTT.Username, s.MQTT.Password = cfg.Broker.Config.Username, cfg.Broker.Config.Password
+	}
+	s.Discovery.MDNS, s.Discovery.Interfaces = cfg.MDNS, []string{"lo"}
+	s.Devices = cfg.Devices
+	s.Media.Folders = []string{b.Media}
+	if !cfg.Deny {
+		s.Media.Allow = []string{"127.0.0.1"}
+	}
+	s.Data = filepath.Join(dir, "data")
+	s.Log.Level = "debug"
+	text, err := yaml.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(b.Config, text, 0o600)
+}
+
+// Run runs a sub-command to its end, within a minute.
+func (h *House) Run(t testing.TB, input io.Reader, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	return h.RunIn(t, h.tempDir(t), input, args...)
+}
+
+// RunIn runs a sub-command in a folder.
+func (h *House) RunIn(t testing.TB, dir string, input io.Reader, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	p, err := startIn(dir, input, &out, &errs, h.program(false), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code = p.Wait(t, time.Minute)
+	if strings.Contains(errs.String(), "DATA RACE") {
+		t.Errorf("bridge %s raced:\n%s", strings.Join(args, " "), errs.String())
+	}
+	return code, out.String(), errs.String()
+}
+
+// Start starts a sub-command that runs beside the test, which waits for it.
+func (h *House) Start(t testing.TB, input io.Reader, args ...string) *Process {
+	t.Helper()
+	p, err := start(input, nil, h.program(false), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	return p
+}
+
+// program is the path of the program under test.
+func (h *House) program(measured bool) string {
+	if raceEnabled && !measured {
+		return filepath.Join(h.dir, "bridge-race")
+	}
+	return filepath.Join(h.dir, "bridge")
+}
+
+// Memory is how much of a process is in memory, in bytes.
+func (p *Process) Memory() (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kilobytes, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
+			return kilobytes << 10, err
+		}
+	}
+	return 0, fmt.Errorf("interop: no VmRSS in the status of process %d", p.PID())
+}
