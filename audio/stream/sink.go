@@ -17,26 +17,33 @@ type Packet struct {
 }
 
 // A Sink takes packets and lets them be heard on time; a session with a
-// receiver is one. All its methods may be called while others of its methods
-// run. A sink must not call its stream from inside them.
+// receiver is one. Its methods may be called while others of its methods run.
+// A sink must not call its stream from inside them, and is a pointer, so that
+// it can be told from another.
 type Sink interface {
 	// Start says when the coming packets are heard: they begin at frame
-	// tl.Frame, which is heard at tl.Time. It replaces the timeline before;
-	// what was sent on that one and not heard may be dropped. It waits for
-	// the receiver no longer than ctx allows.
+	// tl.Frame, which is heard at tl.Time, or, where Start took so long that
+	// the others went ahead, at a later packet of the same timeline. It
+	// replaces the timeline before; what was sent on that one and not heard
+	// may be dropped. A stream counts its frames upwards through all its
+	// timelines, another stream on the same sink begins anew: a sink that
+	// numbers its packets goes on from its own number, not from tl.Frame.
+	// It waits for the receiver no longer than ctx allows.
 	Start(ctx context.Context, tl Timeline) error
 	// WritePacket sends a packet. It is called on the beat, by one goroutine,
 	// in the order of frames: it must not wait for the receiver and does not
 	// allocate. An error means that the sink is of no use any more.
 	WritePacket(p Packet) error
 	// Flush drops what was sent and not heard yet, so that the receiver falls
-	// silent at once. What follows is Start, or nothing.
+	// silent at once. What follows is Start, or nothing. It waits for the
+	// receiver no longer than ctx allows.
 	Flush(ctx context.Context) error
 }
 
-// A Floor is a sink that cannot begin at any moment: MinLead is the smallest
-// time between Start and the first frame being heard that it can honour. The
-// stream uses the largest of its sinks, or its own Lead where that is larger.
+// A Floor is a sink whose receiver cannot begin at any moment. MinLead is the
+// smallest time from Start to tl.Time that it can honour; it is asked before
+// each Start and must not wait. A stream uses the largest of its sinks, or
+// its own Lead where that is larger.
 type Floor interface {
 	MinLead() time.Duration
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // A Timeline ties frames to time: frame Frame is heard at Time, and every
-// other frame as far from it as Rate says. It is a value; two sinks that were
+// other frame as far from it as Rate says. It is a value; sinks that were
 // given the same one are in step.
 type Timeline struct {
 	Rate  int // frames per second, above zero
@@ -17,11 +17,9 @@ type Timeline struct {
 // IsZero tells whether the timeline was never set.
 func (tl Timeline) IsZero() bool { return tl.Rate == 0 }
 
-// At returns when frame is heard, rounded down to a nanosecond, so that
-// FrameAt gives the same frame again or, by that nanosecond, the one before.
-func (tl Timeline) At(frame int64) time.Time {
-	return tl.Time.Add(time.Duration(scale(frame-tl.Frame, int64(time.Second), int64(tl.Rate))))
-}
+// At returns when frame is heard: the first nanosecond at which FrameAt says
+// frame.
+func (tl Timeline) At(frame int64) time.Time { return tl.Time.Add(lasts(frame-tl.Frame, tl.Rate)) }
 
 // FrameAt returns the frame that is being heard at t: the last one that began
 // at or before it.
@@ -29,9 +27,9 @@ func (tl Timeline) FrameAt(t time.Time) int64 {
 	return tl.Frame + scale(int64(t.Sub(tl.Time)), int64(tl.Rate), int64(time.Second))
 }
 
-// Advance returns the same timeline, tied at another frame.
-func (tl Timeline) Advance(frame int64) Timeline {
-	return Timeline{Rate: tl.Rate, Frame: frame, Time: tl.At(frame)}
+// lasts returns how long so many frames last, rounded up to a nanosecond.
+func lasts(frames int64, rate int) time.Duration {
+	return time.Duration(-scale(-frames, int64(time.Second), int64(rate)))
 }
 
 // scale returns n*mul/div rounded towards negative infinity, by 128 bits, so
@@ -43,8 +41,8 @@ func scale(n, mul, div int64) int64 {
 		return int64(q)
 	}
 	hi, lo := bits.Mul64(uint64(-n), uint64(mul))
-	q, rem := bits.Div64(hi%uint64(div), lo, uint64(div))
-	if rem > 0 {
+	q, rest := bits.Div64(hi%uint64(div), lo, uint64(div))
+	if rest > 0 {
 		q++
 	}
 	return -int64(q)

@@ -1,0 +1,32 @@
+package stream
+
+import "time"
+
+const (
+	// backToBack is how many packets may leave at once: the socket buffer of
+	// a receiver holds about 90 on Linux and fewer elsewhere
+	// (docs/protocols/raop.md, burst and pacing).
+	backToBack = 16
+	// breath is the time between wakes while bursting, and while waiting for
+	// a source that has nothing yet.
+	breath = 4 * time.Millisecond
+)
+
+// A pace holds bursts down: on average a packet each interval, and never more
+// than backToBack of them at once.
+type pace struct {
+	interval time.Duration
+	clear    time.Time // when all that was sent would have been, one each interval
+}
+
+// take tells whether a packet may leave now, and counts it.
+func (p *pace) take(now time.Time) bool {
+	if p.clear.Before(now) {
+		p.clear = now
+	}
+	if p.clear.Sub(now) > (backToBack-1)*p.interval {
+		return false
+	}
+	p.clear = p.clear.Add(p.interval)
+	return true
+}
