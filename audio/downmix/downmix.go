@@ -44,6 +44,7 @@ var ErrChannels = errors.New("downmix: no such layout")
 // not change it: any number of goroutines may share one.
 type Mixer struct {
 	weights [][2]float32 // of each channel, in the left and in the right
+	asIs    bool         // it is stereo already
 }
 
 // New returns a mixer for 1 to 8 channels in the order given.
@@ -85,15 +86,18 @@ func (m *Mixer) Channels() int { return len(m.weights) }
 
 // Frame mixes one frame, of which in holds one sample per channel.
 func (m *Mixer) Frame(in []float32) [2]float32 {
-	switch len(m.weights) {
-	case 1:
+	switch {
+	case len(m.weights) == 1:
 		return [2]float32{in[0], in[0]}
-	case 2:
-		if m.weights[0] == [2]float32{1, 0} && m.weights[1] == [2]float32{0, 1} {
-			return [2]float32{in[0], in[1]}
-		}
+	case m.asIs:
+		return [2]float32{in[0], in[1]}
 	}
+	return m.mix(in)
+}
+
+func (m *Mixer) mix(in []float32) [2]float32 {
 	var l, r float32
+	in = in[:len(m.weights)]
 	for i, w := range m.weights {
 		l += w[0] * in[i]
 		r += w[1] * in[i]
@@ -105,11 +109,22 @@ func (m *Mixer) Frame(in []float32) [2]float32 {
 // room for, and returns how many. It does not allocate.
 func (m *Mixer) Mix(dst [][2]float32, in []float32) int {
 	channels := len(m.weights)
-	n := min(len(dst), len(in)/channels)
-	for i := range n {
-		dst[i] = m.Frame(in[i*channels : (i+1)*channels])
+	dst = dst[:min(len(dst), len(in)/channels)]
+	switch {
+	case channels == 1:
+		for i := range dst {
+			dst[i] = [2]float32{in[i], in[i]}
+		}
+	case m.asIs:
+		for i := range dst {
+			dst[i] = [2]float32(in[2*i:])
+		}
+	default:
+		for i := range dst {
+			dst[i] = m.mix(in[i*channels : (i+1)*channels])
+		}
 	}
-	return n
+	return len(dst)
 }
 
 // newMixer scales the weights of a layout so that they add up to 1 on the
@@ -134,6 +149,7 @@ func newMixer(layout []speaker) *Mixer {
 		m.weights[i] = [2]float32{float32(w[0] * scale), float32(w[1] * scale)}
 	}
 	m.trim()
+	m.asIs = len(layout) == 2 && m.weights[0] == [2]float32{1, 0} && m.weights[1] == [2]float32{0, 1}
 	return m
 }
 
@@ -144,7 +160,7 @@ func (m *Mixer) trim() {
 		ones[i] = 1
 	}
 	for {
-		full := m.Frame(ones)
+		full := m.mix(ones)
 		if full[0] <= 1 && full[1] <= 1 {
 			return
 		}
