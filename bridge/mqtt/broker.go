@@ -222,7 +222,7 @@ type door struct {
 func (d *door) ID() string { return "door" }
 
 func (d *door) Provides(b byte) bool {
-	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
+	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck || b == mochi.OnDisconnect
 }
 
 func (d *door) OnConnectAuthenticate(_ *mochi.Client, pk packets.Packet) bool {
@@ -235,6 +235,23 @@ func (d *door) OnConnectAuthenticate(_ *mochi.Client, pk packets.Packet) bool {
 }
 
 func (d *door) OnACLCheck(*mochi.Client, string, bool) bool { return true }
+
+// OnDisconnect holds a client that was pushed out by another with its id until
+// the library has noted that. A client that leaves before strikes the id from the
+// list, the other one's, and that one never hears anything.
+func (d *door) OnDisconnect(cl *mochi.Client, _ error, _ bool) {
+	if !errors.Is(cl.StopCause(), packets.ErrSessionTakenOver) {
+		return
+	}
+	limit := time.After(time.Second)
+	for !cl.IsTakenOver() {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-limit:
+			return
+		}
+	}
+}
 
 // brokerLog keeps the broker quiet: it warns of every client that hangs up, and
 // shows whole packets, passwords included.
