@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 
 	"airplay2mqtt/audio/tags"
 )
@@ -43,7 +44,8 @@ func (d *PacketDecoder) AddMetadata(packet []byte) bool {
 	kind := int(packet[0] & 0x7f)
 	size := int(binary.BigEndian.Uint32(packet) & 0xffffff)
 	if kind != blockStreamInfo && size <= len(packet)-4 {
-		d.meta.addBlock(kind, packet[4:4+size]) // fails for stream info only
+		// Tags keep a part of it. It fails for stream info only.
+		_ = d.meta.addBlock(kind, slices.Clone(packet[4:4+size]))
 		d.meta.finish()
 	}
 	return true
