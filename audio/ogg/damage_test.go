@@ -271,7 +271,6 @@ func TestVorbisHeadersThatWouldKillAreRefused(t *testing.T) {
 		b = append(b, make([]byte, 12)...)
 		return append(b, blocks, 1)
 	}
-	comments := []byte("\x03vorbis\x00\x00\x00\x00\x00\x00\x00\x00\x01")
 	for _, tt := range []struct {
 		name  string
 		ident []byte
@@ -309,7 +308,7 @@ func TestVorbisHeadersThatWouldKillAreRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := &lowBits{b: []byte("\x05vorbis"), n: 56}
 			tt.setup(w)
-			packets := [][]byte{tt.ident, comments, w.b, {0, 0, 0, 0}, {0, 0, 0, 0}}
+			packets := [][]byte{tt.ident, smallComments, w.b, {0, 0, 0, 0}, {0, 0, 0, 0}}
 			data := join(paginate(5, packets, []int64{0, 0, 0, 100, 200}))
 			var err error
 			asked := allocated(func() {
@@ -325,19 +324,19 @@ func TestVorbisHeadersThatWouldKillAreRefused(t *testing.T) {
 	}
 }
 
-// The smallest setup header that is right is accepted, and yields silence.
+// The smallest headers that are right are accepted, and yield silence.
 func TestSmallestVorbisHeaders(t *testing.T) {
-	w := &lowBits{b: []byte("\x05vorbis"), n: 56}
-	w.small()
-	ident := []byte("\x01vorbis\x00\x00\x00\x00\x02\x44\xac\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xb8\x01")
-	comments := []byte("\x03vorbis\x00\x00\x00\x00\x00\x00\x00\x00\x01")
-	packets := [][]byte{ident, comments, w.b, {0, 0}, {0, 0}, {0, 0}}
-	data := join(paginate(5, packets, []int64{0, 0, 0, 0, 128, 250}))
-	got := all(t, decoder(t, bytes.NewReader(data)))
-	if len(got) != 250 || slices.Max([]float32{got[0][0], got[200][1]}) != 0 {
+	got := all(t, decoder(t, bytes.NewReader(smallest())))
+	if len(got) != 250 || got[0] != (frame{}) || got[200] != (frame{}) {
 		t.Errorf("got %d frames, want 250 of silence", len(got))
 	}
 }
+
+// The first two headers of a small stream: two channels at 44.1 kHz.
+var (
+	smallIdent    = []byte("\x01vorbis\x00\x00\x00\x00\x02\x44\xac\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xb8\x01")
+	smallComments = []byte("\x03vorbis\x00\x00\x00\x00\x00\x00\x00\x00\x01")
+)
 
 // lowBits writes the lowest bits first.
 type lowBits struct {

@@ -1,0 +1,204 @@
+package flac_test
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"os/exec"
+	"runtime"
+	"slices"
+	"testing"
+
+	"airplay2mqtt/audio/flac"
+)
+
+// try decodes a part of what may be anything, in all ways. It must neither
+// panic nor take long.
+func try(data []byte, budget int) (decoded int) {
+	for _, r := range []io.Reader{bytes.NewReader(data), pipe{bytes.NewReader(data)}} {
+		d, err := flac.NewDecoder(r)
+		if err != nil {
+			continue
+		}
+		buf := make([][2]float32, 4096)
+		for n := 0; n < budget; {
+			k, err := d.Read(buf)
+			if err != nil {
+				break
+			}
+			n += k + 1
+			decoded += k
+		}
+		d.Tags()
+		for _, n := range []int64{d.Len() / 2, 0, d.Len() - 1} {
+			if d.SeekFrame(n) == nil {
+				_, _ = d.Read(buf)
+			}
+		}
+		d.Close()
+	}
+	return decoded
+}
+
+// small is a stream of three blocks.
+func small() []byte {
+	data := streamOf(16, 48)
+	for i := range 3 {
+		var w bitWriter
+		w.add(0b00000000, 8) // constant
+		w.add(uint64(i*1000), 16)
+		w.add(0b00000010, 8) // verbatim
+		for j := range 16 {
+			w.add(uint64(j*77), 16)
+		}
+		data = append(data, verbatim(byte(i), 16, w.b)...)
+	}
+	return data
+}
+
+// seeds is streams of all kinds, if the encoder is installed.
+func seeds(f testing.TB) (all [][]byte) {
+	f.Helper()
+	for _, name := range []string{"sox", "flac"} {
+		if _, err := exec.LookPath(name); err != nil {
+			return nil
+		}
+	}
+	wav := sound(f, 44100, 16, 2, 0.1)
+	return [][]byte{
+		encode(f, wav, "--no-padding", "-T", "TITLE=x"),
+		encode(f, wav, "--no-padding", "--no-seektable", "-b", "192"),
+		encode(f, sound(f, 24000, 24, 1, 0.1), "--no-padding"),
+		encode(f, sound(f, 8000, 8, 6, 0.1), "--no-padding", "--channel-map=none"),
+	}
+}
+
+func TestSmallestStream(t *testing.T) {
+	var want [][2]int32
+	for i := range 3 {
+		for j := range 16 {
+			want = append(want, [2]int32{int32(i*1000) << 16, int32(j*77) << 16})
+		}
+	}
+	d := decoder(t, bytes.NewReader(small()))
+	if got := fixed(all(t, d)); !slices.Equal(got, want) {
+		t.Error(difference(got, want))
+	}
+	checkSeeks(t, d, want, 5)
+}
+
+func FuzzDecoder(f *testing.F) {
+	f.Add(small())
+	f.Add(noFrames())
+	for _, data := range seeds(f) {
+		f.Add(data)
+	}
+	f.Fuzz(func(_ *testing.T, data []byte) { try(data, 100_000) })
+}
+
+func FuzzPacketDecoder(f *testing.F) {
+	f.Add(small()[4:42], verbatim(0, 16, make([]byte, 66)))
+	for _, data := range seeds(f) {
+		f.Add(data[4:42], data[len(data)-2000:])
+	}
+	f.Fuzz(func(t *testing.T, info, packet []byte) {
+		d, err := flac.NewPacketDecoder(info)
+		if err != nil {
+			return
+		}
+		d.AddMetadata(packet)
+		n := d.Frames(packet)
+		if got, err := d.Decode(packet); err == nil && len(got) != n {
+			t.Errorf("got %d frames, %d were promised", len(got), n)
+		}
+	})
+}
+
+// Every stream with a few changed bytes gives sound or an error, and asks for
+// no more memory than it should.
+func TestMutationsNeverPanic(t *testing.T) {
+	all := append(seeds(t), small())
+	rnd := rand.New(rand.NewPCG(5, 6))
+	times := 400
+	if testing.Short() {
+		times = 40
+	}
+	heard := 0
+	for range times {
+		data := bytes.Clone(all[rnd.IntN(len(all))])
+		reach := len(data)
+		if rnd.IntN(2) == 0 {
+			reach = min(reach, 200) // the metadata
+		}
+		for range 1 + rnd.IntN(8) {
+			data[rnd.IntN(reach)] = byte(rnd.Uint32())
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		heard += try(data, 50_000)
+		runtime.ReadMemStats(&after)
+		if asked := after.TotalAlloc - before.TotalAlloc; asked > 256<<20 {
+			t.Errorf("asked for %d bytes", asked)
+		}
+	}
+	if heard == 0 {
+		t.Error("nothing was heard of any")
+	}
+}
+
+// A block may say that it is 16 MiB long, and be the end of the file.
+func TestBlockLengthsAreNotBelieved(t *testing.T) {
+	data := slices.Concat(small()[:42], []byte("\x86\xff\xff\xff\x00\x00\x00\x03\xff\xff\xff\xff"))
+	data[4] = 0 // not the last block
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := flac.NewDecoder(bytes.NewReader(data))
+	runtime.ReadMemStats(&after)
+	if asked := after.TotalAlloc - before.TotalAlloc; err == nil || asked > 1<<20 {
+		t.Errorf("got error %v after asking for %d bytes", err, asked)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	for _, tt := range []struct {
+		name       string
+		rate, bits int
+	}{{"16 bits at 44.1k", 44100, 16}, {"24 bits at 44.1k", 44100, 24}, {"24 bits at 96k", 96000, 24}} {
+		b.Run(tt.name, func(b *testing.B) {
+			data := encode(b, sound(b, tt.rate, tt.bits, 2, 10))
+			b.ReportAllocs()
+			buf := make([][2]float32, 4096)
+			for b.Loop() {
+				d := decoder(b, bytes.NewReader(data))
+				for err := error(nil); err == nil; {
+					_, err = d.Read(buf)
+				}
+			}
+			b.ReportMetric(10*float64(b.N)/b.Elapsed().Seconds(), "x")
+		})
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	data := encode(b, sound(b, 44100, 16, 2, 10))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := flac.NewDecoder(bytes.NewReader(data)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSeek(b *testing.B) {
+	data := encode(b, sound(b, 44100, 16, 2, 30), "--no-seektable")
+	d := decoder(b, bytes.NewReader(data))
+	buf := make([][2]float32, 1)
+	for n := int64(0); b.Loop(); n = (n + 777777) % d.Len() {
+		if err := d.SeekFrame(n); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := d.Read(buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
