@@ -1,0 +1,84 @@
+package raop
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"airplay2mqtt/audio/alac"
+	"airplay2mqtt/audio/stream"
+	"airplay2mqtt/internal/rtp"
+)
+
+// packet builds the next packet in the ring: header and payload, unencrypted.
+func (b *beat) packet(p stream.Packet, ssrc uint32, pcm bool) []byte {
+	h := rtp.Header{Marker: b.marker, Seq: b.seq, Time: b.line.rtp(p.Frame), SSRC: ssrc}
+	b.next = h.Time + alac.FramesPerPacket
+	packet := h.AppendTo(b.ring.claim(b.seq))
+	if pcm {
+		return appendPCM(packet, p.Payload)
+	}
+	return append(packet, p.Payload...)
+}
+
+// appendPCM appends the samples of a verbatim frame, the high byte first: the
+// frame's header has 23 bits, so they are all a bit off.
+func appendPCM(b, frame []byte) []byte {
+	const head, tail = 2, 2
+	for i := head; i < len(frame)-tail; i++ {
+		b = append(b, frame[i]<<7|frame[i+1]>>1)
+	}
+	return b
+}
+
+// sendFailed counts what the network refused. Refusals by the receiver's
+// kernel mean that it has closed its port: three within a second are a reason
+// to ask whether the session still stands, and if they go on although it is
+// said to, it does not.
+func (s *Session) sendFailed(err error, now time.Time) {
+	s.mu.Lock()
+	s.counts.SendErrors++
+	verdict := calm
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		verdict = s.refusals.add(now)
+	}
+	s.mu.Unlock()
+	switch verdict {
+	case suspicious:
+		s.plan(keepAlive, now)
+	case hopeless:
+		s.fail(fmt.Errorf("%w: its audio port is closed", ErrClosedByReceiver))
+	}
+}
+
+// refusals are the last times at which a packet was refused. They are guarded
+// by the session's mutex.
+type refusals struct {
+	times     [3]time.Time
+	suspected time.Time
+}
+
+type verdict int
+
+const (
+	calm verdict = iota
+	suspicious
+	hopeless
+)
+
+// add notes a refusal and judges.
+func (r *refusals) add(now time.Time) verdict {
+	r.times = [3]time.Time{r.times[1], r.times[2], now}
+	if r.times[0].IsZero() || now.Sub(r.times[0]) > time.Second {
+		return calm
+	}
+	switch since := now.Sub(r.suspected); {
+	case since > 10*time.Second:
+		r.suspected = now
+		return suspicious
+	case since > 2*time.Second:
+		return hopeless
+	}
+	return calm
+}

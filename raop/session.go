@@ -1,0 +1,448 @@
+package raop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"airplay2mqtt/audio/alac"
+	"airplay2mqtt/audio/stream"
+	"airplay2mqtt/internal/ntp"
+	"airplay2mqtt/internal/rtp"
+	"airplay2mqtt/internal/rtsp"
+
+	"github.com/rs/zerolog"
+)
+
+// A Session is a connection with a receiver that has agreed to play. It is a
+// stream.Sink. Its methods may be called by any goroutine, at any time; none
+// but SetVolume, Flush and Close waits for the receiver.
+type Session struct {
+	cfg   Config
+	info  Info
+	quirk quirk
+	auth  Auth
+	log   zerolog.Logger
+	clock ntp.Clock
+	born  time.Time
+
+	rtsp      *rtsp.Client
+	number    uint32
+	url       string
+	near, far netip.Addr
+	ssrc      uint32
+	answered  bool // of use while dialling
+
+	// Agreed on the start ladder, constant after it.
+	id              string // the Session header; "" before SETUP
+	server          string // what it calls itself
+	pcm             bool   // no ALAC
+	crypt           *cbc   // nil: sound goes unencrypted
+	said            int    // Audio-Latency in frames, -1 if it did not say
+	audio           net.Conn
+	control, timing net.PacketConn
+	controlAddr     net.Addr
+
+	mu       sync.Mutex // a leaf: guards what follows, and is never held across a call
+	beat     beat
+	offset   time.Duration
+	volume   volume
+	tags     tagsToTell
+	agenda   [chores]time.Time // when each chore is due; zero: not at all
+	counts   Stats
+	recorded time.Time // when RECORD was answered
+	refusals refusals
+
+	asked     chan struct{} // closed when the first timing request was answered
+	lastAsked atomic.Int64  // when the last was, in nanoseconds since born; 0: never
+	timings   atomic.Uint64
+	wakeSync  chan struct{}
+	wakeChore chan struct{}
+
+	bye     sync.Once
+	leaving atomic.Bool
+	once    sync.Once
+	over    chan struct{}
+	err     error // why; to be read after over
+	wg      sync.WaitGroup
+}
+
+// A beat is where the sending of sound stands.
+type beat struct {
+	line      line
+	begun     bool // there was a Start
+	running   bool // there was no Flush after it
+	sent      bool // something was sent since RECORD or FLUSH
+	marker    bool // the next packet is the first of its line
+	seq       uint16
+	next      uint32 // the time stamp behind the last packet
+	announced uint32 // latency in frames
+	ring      ring
+	sync      syncPlan
+}
+
+// A volume is what was set last.
+type volume struct {
+	level      float64
+	known, set bool // told by the receiver or us; set by us
+}
+
+// Stats counts what a session did.
+type Stats struct {
+	Packets     uint64 // sent for the first time
+	Late        uint64 // not sent, because their time had passed
+	SendErrors  uint64 // not sent, because the network said no
+	Syncs       uint64
+	Timings     uint64 // timing requests answered
+	ResendAsked uint64 // packets that the receiver asked for again
+	Resent      uint64 // of those, packets that were sent again
+}
+
+// Facts is what was learned of a receiver, worth remembering for the next Dial.
+type Facts struct {
+	// Auth is the way that worked.
+	Auth Auth
+	// AudioLatency is what the receiver says that it needs, negative if it
+	// did not say.
+	AudioLatency time.Duration
+	// Server is what it calls itself.
+	Server string
+}
+
+// Facts returns what was learned while dialling.
+func (s *Session) Facts() Facts {
+	f := Facts{Auth: s.auth, AudioLatency: -1, Server: s.server}
+	if s.said >= 0 {
+		f.AudioLatency = frames(s.said)
+	}
+	return f
+}
+
+// frames returns how long n frames take.
+func frames(n int) time.Duration {
+	return time.Duration(n) * time.Second / 44100
+}
+
+// MinLead is the smallest time between Start and the first frame being heard
+// that the receiver can honour, as far as we know it.
+func (s *Session) MinLead() time.Duration {
+	s.mu.Lock()
+	early := max(0, -s.offset)
+	s.mu.Unlock()
+	if s.cfg.Floor > 0 {
+		return s.cfg.Floor + early
+	}
+	return frames(s.floor()+fixedLatency) + early
+}
+
+// floor is the smallest latency that may be announced where that decides when
+// sound is heard. It is what plain senders must honour, so the receiver's own
+// word counts for them even where we have measured less.
+func (s *Session) floor() int {
+	if s.cfg.Announce == Plain {
+		return max(s.quirk.announceFloor(s.said), s.said)
+	}
+	return s.quirk.announceFloor(s.said)
+}
+
+// maxOffset bounds how far a receiver can be moved against others.
+const maxOffset = 2 * time.Second
+
+// SetOffset makes the receiver later than others that play the same stream,
+// or earlier if negative, at once and by up to 2 s. To be earlier it needs
+// that much more lead; see MinLead.
+func (s *Session) SetOffset(d time.Duration) {
+	s.mu.Lock()
+	s.offset = min(max(d, -maxOffset), maxOffset)
+	s.mu.Unlock()
+	s.syncSoon()
+}
+
+// Start says when the coming packets are heard, and tells the receiver. The
+// first Start of a session begins where RECORD said; every later one goes on
+// the same line through time, as if nothing had been sent in between.
+func (s *Session) Start(ctx context.Context, tl stream.Timeline) error {
+	if tl.Rate != 44100 {
+		return fmt.Errorf("raop: start: rate %d, receivers play 44100 only", tl.Rate)
+	}
+	now := time.Now()
+	s.mu.Lock()
+	b := &s.beat
+	b.line = line{tl: tl, base: b.nextBase(tl.Time)}
+	b.next = b.line.base
+	b.begun, b.running, b.marker = true, true, true
+	b.announced = s.announce(tl.Time.Add(s.offset).Sub(now))
+	told := b.sync.begin(now)
+	s.tags.restart(tl.Frame)
+	s.planTags(now)
+	s.mu.Unlock()
+	wake(s.wakeSync)
+	wake(s.wakeChore)
+	select {
+	case <-told:
+		return nil
+	case <-s.over:
+		return s.err
+	case <-ctx.Done():
+		return fmt.Errorf("raop: start: %w", context.Cause(ctx))
+	}
+}
+
+// nextBase returns the time stamp of a frame that is heard at t: that of the
+// line before, or the next unused one if the line before was sent beyond it,
+// because receivers go on discarding below what they were told to flush
+// (docs/protocols/raop.md, FLUSH).
+func (b *beat) nextBase(t time.Time) uint32 {
+	if !b.begun {
+		return b.next
+	}
+	if on := b.line.rtpAt(t); int32(on-b.next) > 0 {
+		return on
+	}
+	return b.next
+}
+
+// announce returns the latency to be announced, in frames, for sound that is
+// heard after lead.
+func (s *Session) announce(lead time.Duration) uint32 {
+	toFrames := func(d time.Duration) int { return int(d * 44100 / time.Second) }
+	var n int
+	switch {
+	case s.cfg.Announce == Plain:
+		n = max(toFrames(lead)-fixedLatency, s.floor())
+	case s.cfg.Announce > 0:
+		n = max(toFrames(s.cfg.Announce), s.quirk.announceFloor(s.said))
+	default:
+		n = max(usualLatency, s.said, s.quirk.floor)
+	}
+	return uint32(min(max(n, 0), maxLatency))
+}
+
+// WritePacket sends a packet, unless its time has passed. Packets that the
+// network refuses are counted and forgotten. It returns an error only if the
+// session is over.
+func (s *Session) WritePacket(p stream.Packet) error {
+	select {
+	case <-s.over:
+		return s.err
+	default:
+	}
+	now := time.Now()
+	b, err := s.stamp(p, now)
+	if len(b) == 0 {
+		return err
+	}
+	s.audio.SetWriteDeadline(now.Add(sendPatience))
+	if _, err := s.audio.Write(b); err != nil {
+		s.sendFailed(err, now)
+	}
+	return nil
+}
+
+// sendPatience is how long a packet may wait for room in the socket's buffer.
+const sendPatience = 2 * time.Millisecond
+
+var errPayload = errors.New("raop: packet is not a verbatim ALAC frame of 352")
+
+// stamp puts the header before a payload and remembers both. It returns
+// nothing if the packet is not to be sent.
+func (s *Session) stamp(p stream.Packet, now time.Time) ([]byte, error) {
+	if len(p.Payload) != alac.PacketSize {
+		return nil, errPayload
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := &s.beat
+	if !b.running {
+		return nil, nil
+	}
+	due := b.line.tl.At(p.Frame + alac.FramesPerPacket).Add(s.offset)
+	if !now.Before(due) {
+		s.counts.Late++
+		return nil, nil
+	}
+	packet := b.packet(p, s.ssrc, s.pcm)
+	if s.crypt != nil {
+		s.crypt.encrypt(packet[rtp.HeaderSize:])
+	}
+	b.ring.keep(b.seq, len(packet), due)
+	b.seq++
+	b.sent, b.marker = true, false
+	s.counts.Packets++
+	return packet, nil
+}
+
+// Flush makes the receiver forget what it has not played yet.
+func (s *Session) Flush(ctx context.Context) error {
+	s.mu.Lock()
+	b := &s.beat
+	sent, seq, next := b.sent, b.seq, b.next
+	b.running, b.sent = false, false
+	b.ring.forget()
+	b.sync.end()
+	s.mu.Unlock()
+	if !sent {
+		return nil // AirConnect takes no FLUSH at the position of RECORD
+	}
+	req := rtsp.Request{Method: "FLUSH", Header: rtsp.Header{{Name: "RTP-Info", Value: rtpInfo(seq, next)}}}
+	_, err := s.ask(ctx, req)
+	return s.wrap(err)
+}
+
+func rtpInfo(seq uint16, rtptime uint32) string {
+	return fmt.Sprintf("seq=%d;rtptime=%d", seq, rtptime)
+}
+
+// SetVolume sets the receiver's volume, from 0 to 1.
+func (s *Session) SetVolume(ctx context.Context, level float64) error {
+	if math.IsNaN(level) {
+		return errLevel
+	}
+	level = min(max(level, 0), 1)
+	if err := s.sendVolume(ctx, level); err != nil {
+		return s.wrap(err)
+	}
+	s.mu.Lock()
+	unmuted := s.volume.known && s.volume.level == 0 && level > 0
+	s.volume = volume{level: level, known: true, set: true}
+	s.mu.Unlock()
+	if unmuted {
+		s.syncSoon()
+	}
+	return nil
+}
+
+func (s *Session) sendVolume(ctx context.Context, level float64) error {
+	_, err := s.ask(ctx, rtsp.Request{Method: "SET_PARAMETER",
+		Header: rtsp.Header{{Name: "Content-Type", Value: "text/parameters"}}, Body: volumeBody(level)})
+	return err
+}
+
+// Volume returns the volume that was set, or else that which the receiver had
+// when it was dialled. It is not known of all receivers.
+func (s *Session) Volume() (level float64, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.volume.level, s.volume.known
+}
+
+// Stats returns the counts so far.
+func (s *Session) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	counts := s.counts
+	counts.Timings = s.timings.Load()
+	return counts
+}
+
+// Confidence tells by the receiver's timing requests whether it can be in
+// step: "clock_locked" while they keep coming, "unknown" before the first,
+// and "stalled" when there was none for 10 s.
+func (s *Session) Confidence() string {
+	switch last := s.lastAsked.Load(); {
+	case last == 0:
+		return "unknown"
+	case time.Since(s.born)-time.Duration(last) < timingSilence:
+		return "clock_locked"
+	}
+	return "stalled"
+}
+
+// Done is closed when the session is over.
+func (s *Session) Done() <-chan struct{} { return s.over }
+
+// Err says why the session is over: ErrClosed, ErrClosedByReceiver, or what
+// went wrong. It is nil before.
+func (s *Session) Err() error {
+	select {
+	case <-s.over:
+		return s.err
+	default:
+		return nil
+	}
+}
+
+// goodbye is how long a receiver gets to answer TEARDOWN.
+const goodbye = 2 * time.Second
+
+// Close says goodbye to the receiver, which falls silent, and waits for the
+// session's goroutines. It takes no longer than two seconds and may be called
+// again.
+func (s *Session) Close() error {
+	s.bye.Do(func() {
+		s.leaving.Store(true)
+		if s.Err() == nil {
+			ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+			_, err := s.ask(ctx, rtsp.Request{Method: "TEARDOWN"})
+			cancel()
+			if err != nil {
+				s.log.Debug().Err(err).Msg("teardown not answered")
+			}
+		}
+		s.fail(ErrClosed)
+	})
+	s.wg.Wait()
+	return nil
+}
+
+// fail ends the session; the first reason counts. It does not wait for the
+// goroutines, which it may be called from.
+func (s *Session) fail(err error) {
+	s.once.Do(func() {
+		s.err = err
+		close(s.over)
+		if s.audio != nil {
+			s.audio.Close()
+		}
+		if s.control != nil {
+			s.control.Close()
+		}
+		if s.timing != nil {
+			s.timing.Close()
+		}
+		s.rtsp.Close()
+	})
+}
+
+// watch ends the session when its connection ends.
+func (s *Session) watch() {
+	defer s.wg.Done()
+	select {
+	case <-s.over:
+		return
+	case <-s.rtsp.Done():
+	}
+	switch err := s.rtsp.Err(); {
+	case s.leaving.Load():
+		s.fail(ErrClosed)
+	case rtsp.HungUp(err):
+		s.fail(fmt.Errorf("%w: %w", ErrClosedByReceiver, err))
+	default:
+		s.fail(fmt.Errorf("raop: connection lost: %w", err))
+	}
+}
+
+// wrap makes the error of a request that of the session if that has ended.
+func (s *Session) wrap(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case s.rtsp.Err() != nil:
+		<-s.over
+		return s.err
+	}
+	return fmt.Errorf("raop: %w", err)
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,167 @@
+package raop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"airplay2mqtt/audio"
+	"airplay2mqtt/audio/stream"
+	"airplay2mqtt/internal/rtsp"
+)
+
+// tagsToTell is what the receiver is to be told of the sound. It is guarded by
+// the session's mutex.
+type tagsToTell struct {
+	tags          audio.Tags
+	known         bool
+	text          bool  // to be told, with the artwork
+	progress      bool  // to be told
+	told          bool  // on this line
+	first         int64 // the frame with which the track begins
+	refused       List  // what the receiver has refused, as in Info.Metadata
+	artworkIsSent bool
+}
+
+// restart prepares for a line that begins at frame. A track that began later
+// than that is another stream's.
+func (t *tagsToTell) restart(frame int64) {
+	if frame < t.first {
+		t.first = 0
+	}
+	t.progress, t.told = t.known, false
+}
+
+// SetTags tells the receiver what is being played, in the background, once it
+// is heard. Before Start, and between Flush and Start, tags are kept. Tags
+// that come while tags were told already are those of a track that begins
+// now. Only what the receiver wants is sent.
+func (s *Session) SetTags(ctx context.Context, tags audio.Tags) error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	now := time.Now()
+	s.mu.Lock()
+	t := &s.tags
+	switch {
+	case !s.beat.running:
+		t.first = 0
+	case t.told:
+		t.first = max(0, s.beat.line.later(s.offset).tl.FrameAt(now))
+	}
+	t.tags, t.known, t.text, t.progress = tags, true, true, true
+	if s.beat.running {
+		s.planTags(now)
+	}
+	s.mu.Unlock()
+	wake(s.wakeChore)
+	return nil
+}
+
+// planTags puts the telling on the agenda, for when the sound is heard: a slow
+// receiver that is asked earlier is late for the sound. s.mu is held.
+func (s *Session) planTags(now time.Time) {
+	if !s.tags.known {
+		return
+	}
+	at := s.beat.line.tl.Time.Add(s.offset)
+	if at.Before(now) {
+		at = now
+	}
+	s.agenda[tellTags] = at
+}
+
+// A telling is what is told at one moment.
+type telling struct {
+	tags           audio.Tags
+	text, progress bool
+	clear          bool // the artwork that was sent before is not this track's
+	line           line
+	first          int64
+	wanted         List
+}
+
+// take returns what is to be told now. It is false if there is nothing.
+func (s *Session) take() (telling, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := &s.tags
+	if !s.beat.running || !t.text && !t.progress {
+		return telling{}, false
+	}
+	w := telling{tags: t.tags, text: t.text, progress: t.progress, line: s.beat.line.later(s.offset),
+		first: t.first, wanted: s.info.Metadata &^ t.refused, clear: t.artworkIsSent && len(t.tags.Artwork) == 0}
+	t.text, t.progress, t.told = false, false, true
+	return w, true
+}
+
+// tellTags tells progress, text and artwork, as far as they are wanted.
+func (s *Session) tellTags() {
+	if s.quirk.volumeAgain {
+		s.repeatVolume()
+	}
+	w, ok := s.take()
+	if !ok {
+		return
+	}
+	if w.progress && w.wanted.Has(MetadataProgress) {
+		s.tell(MetadataProgress, "text/parameters", "", w.progressBody(time.Now()))
+	}
+	if !w.text {
+		return
+	}
+	rtptime := fmt.Sprintf("rtptime=%d", w.line.rtp(w.first))
+	if w.wanted.Has(MetadataText) {
+		s.tell(MetadataText, "application/x-dmap-tagged", rtptime, describeTags(w.tags))
+	}
+	if w.wanted.Has(MetadataArtwork) {
+		s.tellArtwork(w, rtptime)
+	}
+}
+
+func (s *Session) tellArtwork(w telling, rtptime string) {
+	image, kind := fitArtwork(w.tags.Artwork)
+	if image == nil && !w.clear {
+		return
+	}
+	if image == nil {
+		kind = "image/none"
+	}
+	s.tell(MetadataArtwork, kind, rtptime, image)
+	s.mu.Lock()
+	s.tags.artworkIsSent = image != nil
+	s.mu.Unlock()
+}
+
+// tell sends one kind of metadata, and never again to a receiver that refuses
+// it (AirPort Express takes no text, postlund/pyatv#1098).
+func (s *Session) tell(kind int, contentType, rtptime string, body []byte) {
+	req := rtsp.Request{Method: "SET_PARAMETER", Body: body}
+	if rtptime != "" {
+		req.Header.Add("RTP-Info", rtptime)
+	}
+	req.Header.Add("Content-Type", contentType)
+	_, err := s.ask(context.Background(), req)
+	var refusal *StatusError
+	if errors.As(err, &refusal) && contentType != "image/none" {
+		s.mu.Lock()
+		s.tags.refused |= ListOf(kind)
+		s.mu.Unlock()
+	}
+	if err != nil {
+		s.log.Debug().Err(err).Str("content_type", contentType).Msg("metadata not taken")
+	}
+}
+
+// progressBody tells where the track begins, is and ends, in time stamps.
+// Where the end is not known it is now.
+func (w telling) progressBody(now time.Time) []byte {
+	at := max(w.first, w.line.tl.FrameAt(now))
+	end := at
+	if w.tags.Duration > 0 {
+		tl := stream.Timeline{Rate: 44100, Time: now}
+		end = max(at, w.first+tl.FrameAt(now.Add(w.tags.Duration)))
+	}
+	return fmt.Appendf(nil, "progress: %d/%d/%d\r\n", w.line.rtp(w.first), w.line.rtp(at), w.line.rtp(end))
+}
