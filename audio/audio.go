@@ -26,7 +26,9 @@ type Source interface {
 	Close() error
 }
 
-// A Seeker is a Source that knows its length and can go to any frame of it.
+// A Seeker is a Source that knows its length and can go to any frame of it. One
+// that learns only when it is opened whether it can (a [Buffer], say) has a
+// method Seekable() bool too, and returns ErrNotSeekable where it cannot.
 type Seeker interface {
 	Source
 	// Len is in frames, -1 where it is not known.
@@ -52,7 +54,14 @@ type Track struct {
 	Tags   Tags
 	Format Format
 	Live   bool // it has no end and cannot be read faster than it happens
+	// Titles tells what a radio plays, each time that changes, when the first
+	// frame of it is read. It keeps the newest only and is never closed; nil
+	// for what is no radio.
+	Titles <-chan string
 }
+
+// Seekable tells whether the track's source, a [Seeker], can go anywhere.
+func (t Track) Seekable() bool { return t.Source != nil && seekable(t.Source) }
 
 var (
 	// ErrNotReady is returned by Read of a source that reads ahead and has

@@ -175,6 +175,9 @@ type seekingResampler struct {
 	src Seeker
 }
 
+// Seekable tells what the source tells.
+func (r *seekingResampler) Seekable() bool { return seekable(r.src) }
+
 func (r *seekingResampler) SeekFrame(n int64) error {
 	if n < 0 {
 		return fmt.Errorf("audio: seek to frame %d", n)

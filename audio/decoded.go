@@ -1,0 +1,224 @@
+package audio
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"airplay2mqtt/audio/flac"
+	"airplay2mqtt/audio/mp3"
+	"airplay2mqtt/audio/ogg"
+	"airplay2mqtt/audio/tags"
+	"airplay2mqtt/audio/wav"
+)
+
+// A decoder is what the packages for the formats have in common. If it reads
+// an io.Seeker, SeekFrame works.
+type decoder interface {
+	Rate() int
+	Channels() int
+	Bits() int
+	Codec() string
+	Len() int64
+	Read(p []Frame) (int, error)
+	SeekFrame(n int64) error
+	Seekable() bool
+	Tags() tags.Tags
+	Close() error
+}
+
+// newDecoder makes the decoder for a kind of sound. One that breaks down over
+// what it is given is an error like others.
+func newDecoder(k kind, r io.Reader) (d decoder, err error) {
+	defer recovered(&err)
+	switch k {
+	case waveFile:
+		return made(wav.NewDecoder(r))
+	case mp3File:
+		return made(mp3.NewDecoder(r))
+	case flacFile:
+		return made(flac.NewDecoder(r))
+	case oggFile:
+		return made(ogg.NewDecoder(r))
+	}
+	return nil, fmt.Errorf("audio: no decoder for %v", k)
+}
+
+// made turns a nil pointer into a nil decoder.
+func made[D decoder](d D, err error) (decoder, error) {
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// decoded is the source that an input is once it is decoded, at its own rate.
+type decoded struct {
+	in       *input
+	tags     Tags
+	format   Format
+	kind     kind
+	seekable bool
+	len      atomic.Int64
+
+	mu      sync.Mutex // a Close that waits for a Read
+	d       decoder    // nil: closed
+	reopen  io.Reader  // what to decode instead when a seek is wanted; nil: d seeks
+	link    int        // which of several sounds in a row, where the decoder tells
+	changed bool       // the next one has another rate
+}
+
+// A linked decoder reads sounds that stand one behind the other, as the songs
+// of a radio do, and returns ogg.ErrRateChanged before one of another rate.
+type linked interface {
+	Link() int
+	Next()
+}
+
+func newDecoded(in *input, found finding) (*decoded, error) {
+	k := found.kind
+	if k == tagged {
+		k = mp3File
+	}
+	if k != mp3File && found.skip > 0 {
+		if err := in.skip(found.skip); err != nil {
+			return nil, err
+		}
+	}
+	d, err := newDecoder(k, in.reader())
+	if err != nil {
+		return nil, &unsupportedError{name: in.name, what: "damaged, or not what it seems to be", err: err}
+	}
+	if !usual(d.Rate()) {
+		d.Close()
+		return nil, &unsupportedError{name: in.name, what: fmt.Sprintf("a sound of %d frames a second", d.Rate())}
+	}
+	s := &decoded{in: in, kind: k, d: d, seekable: d.Seekable()}
+	if !s.seekable && in.again != nil {
+		s.seekable, s.reopen = true, in.again
+	}
+	s.len.Store(d.Len())
+	s.format = Format{
+		Container: k.String(), Codec: d.Codec(),
+		Rate: d.Rate(), Bits: d.Bits(), Channels: d.Channels(),
+	}
+	s.tags = in.describe(d.Tags())
+	if _, ok := d.(linked); ok && in.titles == nil {
+		in.titles = newTitles()
+	}
+	if s.tags.Duration == 0 && d.Len() > 0 && !in.live {
+		s.tags.Duration = duration(d.Len(), d.Rate())
+	}
+	return s, nil
+}
+
+// skip passes over what stands in front of the sound.
+func (in *input) skip(n int64) error {
+	if in.seeker == nil {
+		_, err := io.CopyN(io.Discard, in, n)
+		return err
+	}
+	in.begin += n
+	return in.rewind()
+}
+
+// describe adds what the server said to what the sound says of itself.
+func (in *input) describe(t Tags) Tags {
+	if t.Title == "" {
+		t.Title = in.said.Title
+	}
+	if t.Album == "" {
+		t.Album = in.said.Album
+	}
+	if t.Genre == "" {
+		t.Genre = in.said.Genre
+	}
+	if in.live {
+		t.Duration = 0
+	}
+	t.Duration = max(t.Duration, 0)
+	return t
+}
+
+func (s *decoded) Rate() int      { return s.format.Rate }
+func (s *decoded) Len() int64     { return s.len.Load() }
+func (s *decoded) Seekable() bool { return s.seekable }
+
+// Read tells why the input ended, which the decoder may have taken for the end
+// of the sound.
+func (s *decoded) Read(p []Frame) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.d == nil {
+		return 0, errClosed
+	}
+	n, err := s.d.Read(p)
+	if l, ok := s.d.(linked); ok && n > 0 && l.Link() != s.link {
+		s.link = l.Link()
+		s.in.titles.say(headline(s.d.Tags()))
+	}
+	switch {
+	case errors.Is(err, ogg.ErrRateChanged):
+		s.changed, err = true, io.EOF
+	case err != nil && s.in.failed != nil:
+		err = s.in.failed
+	}
+	return n, err
+}
+
+// headline is the one line that stands for a song.
+func headline(t Tags) string {
+	if t.Artist == "" || t.Title == "" {
+		return t.Artist + t.Title
+	}
+	return t.Artist + " - " + t.Title
+}
+
+// next goes on where Read ended, if that was not the end, and tells the rate.
+func (s *decoded) next() (rate int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.changed || s.d == nil {
+		return 0, false
+	}
+	s.changed = false
+	s.d.(linked).Next()
+	return s.d.Rate(), true
+}
+
+func (s *decoded) SeekFrame(n int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.d == nil {
+		return errClosed
+	}
+	if s.reopen != nil {
+		d, err := newDecoder(s.kind, s.reopen)
+		if err != nil {
+			return fmt.Errorf("audio: seek: %w", err)
+		}
+		s.d.Close()
+		s.d, s.reopen = d, nil
+		s.len.Store(d.Len())
+	}
+	s.changed = false
+	if err := s.d.SeekFrame(n); err != nil {
+		return fmt.Errorf("audio: seek: %w", err)
+	}
+	return nil
+}
+
+// Close closes the input, which ends a Read, waits for that, and then frees
+// the decoder.
+func (s *decoded) Close() error {
+	err := s.in.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.d != nil {
+		s.d.Close()
+		s.d = nil
+	}
+	return err
+}

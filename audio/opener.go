@@ -1,0 +1,191 @@
+package audio
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// An Opener opens sound. Its zero value works; it may be used from several
+// goroutines at once.
+//
+// What a track gives has 44100 stereo frames a second, whatever the sound had,
+// and is read ahead by one goroutine, which ends with the track's Close. Its
+// Source is a [*Buffer]. What the sound is, is found in its first bytes; names
+// only decide between what looks alike.
+type Opener struct {
+	// DialContext makes the connections for http and https. It is the place to
+	// refuse addresses: it is called with every address that is connected to,
+	// after redirects too. Nil: that of a net.Dialer.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+	// TLS is for https. Nil: the system's certificates.
+	TLS *tls.Config
+	// MaxDownload is how many bytes are read from a URL, unless it is a radio,
+	// which may go on for ever. Zero: 512 MiB.
+	MaxDownload int64
+	// Timeout is how long opening a URL may take, from the name's resolution to
+	// the first frames. Zero: 10 s.
+	Timeout time.Duration
+	// ReadAhead is how much sound is read ahead. Zero: 5 s.
+	ReadAhead time.Duration
+	// Logger is told of requests. Its zero value is silent.
+	Logger zerolog.Logger
+}
+
+// Open opens sound as an [Opener] does that has no settings.
+func Open(ctx context.Context, location string) (Track, error) {
+	var o Opener
+	return o.Open(ctx, location)
+}
+
+// Open opens a path, an http or https URL, or standard input ("-"). A playlist
+// (M3U or PLS) stands for its first entry. ctx bounds the opening, not the
+// track.
+//
+// Errors wrap os.ErrNotExist for files that are not there, [ErrUnsupported] for
+// what is not sound that can be decoded, and context.DeadlineExceeded for what
+// takes too long; a [*FetchError] is for what goes wrong with a URL, a
+// [*TooLargeError] for what is larger than MaxDownload.
+func (o *Opener) Open(ctx context.Context, location string) (Track, error) {
+	return o.open(ctx, location, 0)
+}
+
+// OpenReader opens what r reads, from where it stands. It takes r over: the
+// track closes it, and so does OpenReader if it fails. If r is an io.Seeker
+// that works, the track can be sought. The name is for messages.
+func (o *Opener) OpenReader(ctx context.Context, r io.ReadCloser, name string) (Track, error) {
+	return o.track(ctx, newInput(r, name), 0)
+}
+
+// playlistsAtMost is how deep playlists may lie in playlists.
+const playlistsAtMost = 3
+
+func (o *Opener) open(ctx context.Context, location string, depth int) (Track, error) {
+	scheme, _, ok := strings.Cut(location, "://")
+	switch {
+	case location == "-":
+		return o.track(ctx, openStdin(os.Stdin), depth)
+	case !ok:
+		in, err := openFile(location)
+		if err != nil {
+			return Track{}, err
+		}
+		return o.track(ctx, in, depth)
+	case !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https"):
+		return Track{}, &unsupportedError{name: scheme + "://…", what: "an address that is neither http nor https"}
+	}
+	u, err := url.Parse(location)
+	if err != nil || u.Host == "" {
+		return Track{}, &FetchError{URL: shown(u), Err: errors.New("not a URL")}
+	}
+	return o.openURL(ctx, u, depth)
+}
+
+func (o *Opener) openURL(ctx context.Context, u *url.URL, depth int) (Track, error) {
+	ctx, cancel := context.WithTimeout(ctx, orDefault(o.Timeout, 10*time.Second))
+	defer cancel()
+	in, err := o.fetch(ctx, u)
+	if err != nil {
+		return Track{}, err
+	}
+	return o.track(ctx, in, depth)
+}
+
+func orDefault[T int64 | time.Duration](v, usual T) T {
+	if v <= 0 {
+		return usual
+	}
+	return v
+}
+
+// track makes a track of in, which it takes over.
+func (o *Opener) track(ctx context.Context, in *input, depth int) (t Track, err error) {
+	stop := context.AfterFunc(ctx, func() { in.Close() })
+	defer func() {
+		if !stop() && err == nil { // ctx was over just when all was done
+			t.Close()
+			err = ctx.Err()
+		}
+		if err != nil {
+			in.Close()
+			t, err = Track{}, in.explain(ctx, err)
+		}
+	}()
+	found, err := in.sniff()
+	if err != nil {
+		return Track{}, err
+	}
+	if found.kind == playlist {
+		return o.entry(ctx, in, depth)
+	}
+	src, err := newDecoded(in, found)
+	if err != nil {
+		return Track{}, err
+	}
+	return o.readAhead(ctx, in, src)
+}
+
+// readAhead starts what makes the track's frames and waits for the first.
+func (o *Opener) readAhead(ctx context.Context, in *input, src *decoded) (Track, error) {
+	b := newBuffer(newChain(src), o.ReadAhead, in.titles)
+	if err := b.Wait(ctx, 1); err != nil {
+		b.Close()
+		return Track{}, err
+	}
+	if err := b.failed(); err != nil {
+		b.Close()
+		if err == io.EOF {
+			err = &unsupportedError{name: in.name, what: "a sound without a single frame"}
+		}
+		return Track{}, err
+	}
+	t := Track{Source: b, Tags: src.tags, Format: src.format, Live: in.live}
+	if in.titles != nil {
+		t.Titles = in.titles.out
+	}
+	return t, nil
+}
+
+// entry opens the first entry of the playlist that in is.
+func (o *Opener) entry(ctx context.Context, in *input, depth int) (Track, error) {
+	if depth == playlistsAtMost {
+		return Track{}, &unsupportedError{name: in.name, what: "a playlist in a playlist in a playlist"}
+	}
+	text, err := io.ReadAll(io.LimitReader(in, playlistSize))
+	if err != nil {
+		return Track{}, err
+	}
+	entries := parsePlaylist(text)
+	in.Close()
+	if len(entries) == 0 {
+		return Track{}, &unsupportedError{name: in.name, what: "a playlist without entries"}
+	}
+	first := entries[0]
+	switch {
+	case in.url != nil:
+		u, err := in.url.Parse(first)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return Track{}, &unsupportedError{name: in.name, what: "a playlist whose first entry is no http address"}
+		}
+		return o.openURL(ctx, u, depth+1)
+	case strings.Contains(first, "://"):
+		return o.open(ctx, first, depth+1)
+	case in.folder == "":
+		return Track{}, &unsupportedError{name: in.name, what: "a playlist of files that came without its folder"}
+	}
+	next, err := openBeside(in.folder, first)
+	if err != nil {
+		return Track{}, err
+	}
+	next.folder = filepath.Join(in.folder, filepath.Dir(next.name))
+	return o.track(ctx, next, depth+1)
+}
