@@ -34,16 +34,17 @@ func (e *engine) decode(in *input, h header) (f *frame.Frame, size int, err erro
 	code := in.window()[2] & 0xf
 	quiet := code == rateCode24k || code == rateCode176k
 	if quiet {
-		e.r.front = e.withoutRate(in.window()[:h.size])
+		e.r.rest, e.r.end = e.withoutRate(in.window()[:h.size]), h.size
 	}
 	f, err = e.parse()
-	if err != nil && quiet && complete(f, h) && crc16(in.window()[:e.r.pos]) == 0 {
+	size = e.r.pos()
+	if err != nil && quiet && complete(f, h) && crc16(in.window()[:size]) == 0 {
 		err = nil // only the library's sum is wrong, as it must be
 	}
 	if err == nil && !complete(f, h) {
 		err = ErrMalformed
 	}
-	return f, e.r.pos, err
+	return f, size, err
 }
 
 // The codes of the rates that the library has something to say about.
@@ -95,29 +96,41 @@ func (e *engine) withoutRate(head []byte) []byte {
 	return front
 }
 
-// A frameReader reads from a window without skipping.
+// A frameReader reads from a window without skipping. The library reads a byte
+// or two at a time, so it is quick where these are at hand.
 type frameReader struct {
 	in    *input
-	front []byte // stands for the window's first bytes
-	pos   int
-	limit int // what would be read behind it is no frame any more
+	rest  []byte // what is at hand
+	end   int    // where rest ends in the window
+	limit int    // what would be read behind it is no frame any more
 }
 
+// pos is how much of the window has been read.
+func (r *frameReader) pos() int { return r.end - len(r.rest) }
+
 func (r *frameReader) Read(p []byte) (int, error) {
-	if r.pos < len(r.front) {
-		n := copy(p, r.front[r.pos:])
-		r.pos += n
-		return n, nil
+	if len(r.rest) == 0 {
+		if err := r.more(); err != nil {
+			return 0, err
+		}
 	}
-	if r.pos+len(p) > r.limit {
-		return 0, errFrameTooLong
-	}
-	if !r.in.need(r.pos + 1) {
-		return 0, io.ErrUnexpectedEOF
-	}
-	n := copy(p, r.in.window()[r.pos:])
-	r.pos += n
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
 	return n, nil
+}
+
+// more takes at hand what comes next.
+func (r *frameReader) more() error {
+	if r.end >= r.limit {
+		return errFrameTooLong
+	}
+	if !r.in.need(r.end + 1) {
+		return io.ErrUnexpectedEOF
+	}
+	w := r.in.window()
+	w = w[:min(len(w), r.limit)]
+	r.rest, r.end = w[r.end:], len(w)
+	return nil
 }
 
 var errFrameTooLong = errors.New("frame without end")

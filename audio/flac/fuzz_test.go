@@ -9,6 +9,8 @@ import (
 	"slices"
 	"testing"
 
+	mewkiz "github.com/mewkiz/flac"
+
 	"airplay2mqtt/audio/flac"
 )
 
@@ -177,6 +179,22 @@ func BenchmarkDecode(b *testing.B) {
 			b.ReportMetric(10*float64(b.N)/b.Elapsed().Seconds(), "x")
 		})
 	}
+}
+
+// BenchmarkLibraryAlone decodes without making frames of it.
+func BenchmarkLibraryAlone(b *testing.B) {
+	data := encode(b, sound(b, 44100, 16, 2, 10))
+	b.ReportAllocs()
+	for b.Loop() {
+		s, err := mewkiz.New(bytes.NewReader(data))
+		if err != nil {
+			b.Fatal(err)
+		}
+		for err == nil {
+			_, err = s.ParseNext()
+		}
+	}
+	b.ReportMetric(10*float64(b.N)/b.Elapsed().Seconds(), "x")
 }
 
 func BenchmarkOpen(b *testing.B) {

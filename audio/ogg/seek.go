@@ -75,10 +75,18 @@ func (d *Decoder) measure() error {
 	last, lastOurs, found := f.lastPage(d.link)
 	if found && d.link.others[last.serial] && f.ascends(d.link, last) {
 		f.spans = []span{{start: d.link.start, end: f.end, frames: max(0, lastOurs-d.link.origin)}}
-	} else if err := d.measureChain(); err != nil {
+		return f.restore(d.pages)
+	}
+	if err := d.measureChain(); err != nil || d.file == nil {
 		return err
 	}
 	return d.reopen(0)
+}
+
+// restore puts the reader where r left it before the probe moved it.
+func (f *file) restore(r *pageReader) error {
+	_, err := f.r.Seek(f.base+r.offset+int64(r.br.Buffered()), io.SeekStart)
+	return err
 }
 
 // findSound reads until the origin of the link is known.
@@ -233,9 +241,6 @@ func (d *Decoder) open(offset int64) error {
 
 // reopen opens the link of a span.
 func (d *Decoder) reopen(i int) error {
-	if d.file == nil {
-		return nil
-	}
 	if err := d.open(d.file.spans[i].start); err != nil {
 		return err
 	}
