@@ -13,7 +13,7 @@
 // device, on the same page.
 //
 // What a payload points at, the states and commands below the base topic, is
-// listed in docs/topics.md; [PlainKeys] are those that the second dialect needs.
+// listed in docs/topics.md; [PlayerTopics] are those that the second dialect reads.
 //
 // Rules of Home Assistant that are kept here, and held by tests: the root, device
 // and origin of a payload are strict, one unknown key and all of it is refused;

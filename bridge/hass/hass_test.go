@@ -174,20 +174,26 @@ func ids(t *testing.T, d hass.Device) (all []string) {
 	return all
 }
 
-func TestMediaPlayerReadsTheKeysThatAreListed(t *testing.T) {
+func TestMediaPlayerReadsTheTopicsThatAreListed(t *testing.T) {
 	if n := len(hass.Device{ID: "a", Slug: "b"}.Messages()); n != 1 {
 		t.Errorf("%d messages without a media player, want 1", n)
 	}
-	payload := string(kitchen.Messages()[1].Payload)
-	for _, key := range hass.PlainKeys {
-		if !strings.Contains(payload, `"airplay/kitchen/state/`+key+`"`) {
-			t.Errorf("state/%s is listed and not read", key)
+	payload := kitchen.Messages()[1].Payload
+	var p map[string]any
+	if err := json.Unmarshal(payload, &p); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for key, topic := range p {
+		if strings.HasPrefix(key, "state_") {
+			got = append(got, strings.TrimPrefix(topic.(string), "airplay/kitchen/"))
 		}
 	}
-	if got, want := strings.Count(payload, "airplay/kitchen/state/"), len(hass.PlainKeys); got != want {
-		t.Errorf("%d keys are read, %d are listed", got, want)
+	slices.Sort(got)
+	if want := slices.Sorted(slices.Values(hass.PlayerTopics)); !slices.Equal(got, want) {
+		t.Errorf("reads %q, listed are %q", got, want)
 	}
-	if strings.Contains(payload, "next") {
+	if bytes.Contains(payload, []byte("next")) {
 		t.Error("next, where there is no queue")
 	}
 }

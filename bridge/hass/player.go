@@ -1,21 +1,21 @@
 package hass
 
-// PlainKeys are the topics <device>/state/<key> that the media player reads, and
-// what they hold as plain text. An unknown value is an empty message.
+// PlayerTopics are the topics below <base>/<slug>/ that the media player reads,
+// as plain text. An unknown value is an empty message.
 //
-//	state               idle, buffering, playing, paused
-//	media_title         text
-//	media_artist        text
-//	media_album_name    text
-//	media_content_type  music
-//	media_duration      whole seconds, such as 4: the integration reads no fractions
-//	media_position      whole seconds
-//	volume_level        0.0 to 1.0
-//	mute                mute or unmute
-//	artwork_base64      the JPEG of <device>/artwork in base64
-var PlainKeys = []string{
-	"state", "media_title", "media_artist", "media_album_name", "media_content_type",
-	"media_duration", "media_position", "volume_level", "mute", "artwork_base64",
+//	state/state                   idle, buffering, playing, paused
+//	state/media_title             text
+//	state/media_artist            text
+//	state/media_album_name        text
+//	state/media_content_type      music
+//	state/media_duration_seconds  a whole number: the integration reads no fractions
+//	state/media_position_seconds  a whole number
+//	state/volume_level            0.0 to 1.0
+//	state/mute                    mute or unmute
+//	artwork_base64                the JPEG of artwork in base64
+var PlayerTopics = []string{
+	"state/state", "state/media_title", "state/media_artist", "state/media_album_name", "state/media_content_type",
+	"state/media_duration_seconds", "state/media_position_seconds", "state/volume_level", "state/mute", "artwork_base64",
 }
 
 // mediaPlayer is what the integration mqtt_media_player reads. It ignores other
@@ -60,7 +60,6 @@ type onlineStatus struct {
 }
 
 func (d Device) player() []byte {
-	state := func(key string) string { return d.topic("state/" + key) }
 	p := mediaPlayer{
 		Name: fallback(d.Name, d.Slug),
 		// The same identifier as in the device payload puts the media player on
@@ -75,16 +74,16 @@ func (d Device) player() []byte {
 		Origin:       ours(d.Version),
 		Availability: onlineStatus{d.topic("availability"), "online", "offline"},
 
-		State:    state("state"),
-		Title:    state("media_title"),
-		Artist:   state("media_artist"),
-		Album:    state("media_album_name"),
-		Duration: state("media_duration"),
-		Position: state("media_position"),
-		Volume:   state("volume_level"),
-		Mute:     state("mute"),
-		Artwork:  state("artwork_base64"),
-		Type:     state("media_content_type"),
+		State:    d.topic("state/state"),
+		Title:    d.topic("state/media_title"),
+		Artist:   d.topic("state/media_artist"),
+		Album:    d.topic("state/media_album_name"),
+		Duration: d.topic("state/media_duration_seconds"),
+		Position: d.topic("state/media_position_seconds"),
+		Volume:   d.topic("state/volume_level"),
+		Mute:     d.topic("state/mute"),
+		Artwork:  d.topic("artwork_base64"),
+		Type:     d.topic("state/media_content_type"),
 
 		SetVolume: d.topic("set_volume_level"),
 		SetMute:   d.topic("mute"),
