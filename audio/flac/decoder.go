@@ -54,7 +54,7 @@ type Decoder struct {
 	pos       int64 // the frame that Read gives next, before block and silence
 	seeking   bool  // frames before pos are passed over
 	damaged   bool  // bytes have been passed over since the last frame
-	lost      int64 // how many
+	lost      int64 // how many, and how many were decoded in vain
 	decoded   bool  // at least one frame
 
 	silence int64 // frames that stand for what is lost, before block
@@ -172,6 +172,7 @@ func (d *Decoder) next() error {
 		f, size, err := d.engine.decode(d.in, h)
 		if err != nil {
 			d.lose(1)
+			d.lost += int64(size)
 			continue
 		}
 		d.in.skip(int64(size))
@@ -211,8 +212,8 @@ func (d *Decoder) accept(start int64, f *frame.Frame) {
 	d.decoded, d.damaged, d.lost = true, false, 0
 }
 
-// maxLost is how many bytes in a row may be no frame.
-const maxLost = 32 << 20
+// maxLost bounds the bytes that are looked at before a frame is found.
+const maxLost = 64 << 20
 
 // lose passes over n bytes of the window that are no frame.
 func (d *Decoder) lose(n int) {

@@ -1,7 +1,6 @@
 package flac
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -13,6 +12,12 @@ const (
 	blockStreamInfo    = 0
 	blockVorbisComment = 4
 	blockPicture       = 6
+)
+
+// What rates are played, in frames per second.
+const (
+	minRate = 1000
+	maxRate = 768000
 )
 
 // streamInfoSize is the size of a STREAMINFO block's body.
@@ -48,6 +53,8 @@ func parseStreamInfo(b []byte) (streamInfo, error) {
 	switch {
 	case info.rate == 0 || info.bits < 4:
 		return streamInfo{}, fmt.Errorf("stream info: %w", ErrMalformed)
+	case info.rate < minRate || info.rate > maxRate:
+		return streamInfo{}, fmt.Errorf("%d Hz: %w", info.rate, ErrUnsupported)
 	case info.bits > 24:
 		return streamInfo{}, fmt.Errorf("%d bits per sample: %w", info.bits, ErrUnsupported)
 	}
@@ -173,15 +180,17 @@ func (m *metadata) finish() {
 // readBytes takes n bytes from the stream. It makes room for what is there,
 // not for what is promised.
 func readBytes(in *input, n int) ([]byte, bool) {
-	var b bytes.Buffer
-	for b.Len() < n {
+	b := make([]byte, 0, min(n, inputSize))
+	for len(b) < n {
 		if !in.need(1) {
 			return nil, false
 		}
-		w := in.window()
-		w = w[:min(len(w), n-b.Len())]
-		b.Write(w)
-		in.skip(int64(len(w)))
+		if len(b) == cap(b) {
+			b = append(make([]byte, 0, min(n, 2*cap(b))), b...)
+		}
+		k := min(len(in.window()), cap(b)-len(b))
+		b = append(b, in.window()[:k]...)
+		in.skip(int64(k))
 	}
-	return b.Bytes(), true
+	return b, true
 }

@@ -34,22 +34,35 @@ func (d *Decoder) measure() error {
 // if it is not there.
 func (d *Decoder) lastFrame() int64 {
 	for back := int64(64 << 10); ; back *= 8 {
-		from := max(d.end-back, d.start)
-		last, found := point{}, false
-		for {
-			p, ok := d.probe(from, d.end)
-			if !ok {
-				break
-			}
-			last, found = p, true
-			from = p.offset + 1
-		}
-		if found {
-			return last.frame + last.block
+		if last := d.lastFrameFrom(max(d.end-back, d.start)); last >= 0 {
+			return last
 		}
 		if d.end-back <= d.start || back > maxLost {
 			return -1
 		}
+	}
+}
+
+// lastFrameFrom looks for the end of the last frame from an offset.
+func (d *Decoder) lastFrameFrom(offset int64) (last int64) {
+	last = -1
+	if d.rewind(offset) != nil {
+		return last
+	}
+	for {
+		h, err := d.sync()
+		if err != nil {
+			return last
+		}
+		_, size, err := d.engine.decode(d.in, h)
+		if err != nil {
+			d.lose(1)
+			d.lost += int64(size)
+			continue
+		}
+		last = d.numbering.start(h) + int64(h.blockSize)
+		d.in.skip(int64(size))
+		d.lost = 0
 	}
 }
 
@@ -118,10 +131,12 @@ func (d *Decoder) probe(from, to int64) (point, bool) {
 		if err != nil || d.in.offset >= to {
 			break
 		}
-		if _, _, err := d.engine.decode(d.in, h); err == nil {
+		_, size, err := d.engine.decode(d.in, h)
+		if err == nil {
 			return point{d.in.offset, d.numbering.start(h), int64(h.blockSize)}, true
 		}
 		d.lose(1)
+		d.lost += int64(size)
 	}
 	return point{}, false
 }

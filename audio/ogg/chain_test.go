@@ -70,8 +70,7 @@ func TestChainOfEqualSerialsSeeks(t *testing.T) {
 	for _, wavs := range [][2]string{{short, short}, {short, long}, {long, short}} {
 		var data []byte
 		for _, wav := range wavs {
-			serial = 4711
-			data = append(data, vorbis(t, wav)...)
+			data = append(data, vorbis(t, wav, "-s", "4711")...)
 		}
 		d := decoder(t, bytes.NewReader(data))
 		want := all(t, d)

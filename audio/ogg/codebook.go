@@ -161,8 +161,8 @@ func (c *codebook) write(w *bitWriter) {
 	w.write(codebookSync, 24)
 	w.write(uint32(c.dimensions), 16)
 	w.write(uint32(entries), 24)
-	w.flag(false) // not ordered
-	w.flag(true)  // but sparse
+	w.write(0, 1) // not ordered
+	w.write(1, 1) // but sparse
 	for i := range entries {
 		used := i < len(c.lengths) && c.lengths[i] > 0
 		w.flag(used)

@@ -8,7 +8,7 @@ type link struct {
 	codec   codec
 	serial  uint32 // of the stream that is played
 	packets assembler
-	others  map[uint32]bool // all serials
+	serials map[uint32]bool // all serials
 	start   int64           // offset of its first page
 
 	begun  bool  // sound has been found
@@ -37,7 +37,7 @@ func (d *Decoder) nextLink(p page) error {
 
 // openLink reads the headers of the link whose first page is p.
 func (d *Decoder) openLink(p page) error {
-	l := &link{start: p.offset, others: make(map[uint32]bool)}
+	l := &link{start: p.offset, serials: make(map[uint32]bool)}
 	p, err := d.chooseStream(l, p)
 	if err != nil {
 		return err
@@ -71,8 +71,8 @@ func (d *Decoder) openLink(p page) error {
 // behind them.
 func (d *Decoder) chooseStream(l *link, p page) (page, error) {
 	var problem error
-	for p.has(flagFirst) && len(l.others) < maxStreams {
-		l.others[p.serial] = true
+	for p.has(flagFirst) && len(l.serials) < maxStreams {
+		l.serials[p.serial] = true
 		if l.codec == nil {
 			if err := l.play(p); err != nil && problem == nil {
 				problem = err

@@ -73,29 +73,26 @@ func write(t testing.TB, data []byte) string {
 }
 
 // serial makes the streams of a test differ, as those of a chain must.
-var serial = 1000
+func serial() string { return fmt.Sprint(rand.Int32()) }
 
 func vorbis(t testing.TB, wav string, args ...string) []byte {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "sound.ogg")
-	serial++
-	tool(t, "oggenc", append(args, "-Q", "-s", fmt.Sprint(serial), "-o", name, wav)...)
+	tool(t, "oggenc", append(append([]string{"-Q", "-s", serial(), "-o", name}, args...), wav)...)
 	return read(t, name)
 }
 
 func opus(t testing.TB, wav string, args ...string) []byte {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "sound.opus")
-	serial++
-	tool(t, "opusenc", append(args, "--quiet", "--serial", fmt.Sprint(serial), wav, name)...)
+	tool(t, "opusenc", append(append([]string{"--quiet", "--serial", serial()}, args...), wav, name)...)
 	return read(t, name)
 }
 
 func oggFLAC(t testing.TB, wav string, args ...string) []byte {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "sound.oga")
-	serial++
-	tool(t, "flac", append(args, "--ogg", "--serial-number", fmt.Sprint(serial), "-s", "-f", "-o", name, wav)...)
+	tool(t, "flac", append(append([]string{"--ogg", "--serial-number", serial(), "-s", "-f", "-o", name}, args...), wav)...)
 	return read(t, name)
 }
 

@@ -40,9 +40,7 @@ func (a *assembler) add(p page, packets [][]byte) [][]byte {
 			a.keep(part)
 		case a.open:
 			a.keep(part)
-			a.partial, a.joined = a.joined[:0], a.partial
-			a.open = false
-			packets = append(packets, a.joined)
+			packets = append(packets, a.join())
 		default:
 			packets = append(packets, part)
 		}
@@ -56,6 +54,20 @@ func (a *assembler) keep(part []byte) {
 	room := max(0, maxPacket-len(a.partial))
 	a.partial = append(a.partial, part[:min(len(part), room)]...)
 }
+
+// join returns the packet that is complete now.
+func (a *assembler) join() []byte {
+	packet := a.partial
+	a.partial, a.joined, a.open = a.joined[:0], packet, false
+	if len(packet) > bigPacket {
+		a.joined = nil
+	}
+	return packet
+}
+
+// bigPacket is larger than packets of sound are. The memory of those that are
+// larger still is not kept for others.
+const bigPacket = 256 << 10
 
 // lose forgets the packet that is not complete, because something is missing.
 func (a *assembler) lose() {

@@ -37,7 +37,6 @@ type page struct {
 	body     []byte
 
 	offset int64 // of the page in the stream
-	hole   bool  // what stood before it in the stream was no page
 }
 
 func (p *page) has(flag byte) bool { return p.flags&flag != 0 }
@@ -141,8 +140,7 @@ func (r *pageReader) next() (page, error) {
 	for from := r.offset; ; {
 		p, size, err := r.parse()
 		if err == nil {
-			p.offset, p.hole = r.offset, r.offset != from
-			r.current = size
+			p.offset, r.current = r.offset, size
 			return p, nil
 		}
 		if !errors.Is(err, errNoPage) {

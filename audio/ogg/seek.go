@@ -73,7 +73,7 @@ func (d *Decoder) measure() error {
 	}
 	f := d.file
 	last, lastOurs, found := f.lastPage(d.link)
-	if found && d.link.others[last.serial] && f.ascends(d.link, last) {
+	if found && d.link.serials[last.serial] && f.ascends(d.link, last) {
 		f.spans = []span{{start: d.link.start, end: f.end, frames: max(0, lastOurs-d.link.origin)}}
 		return f.restore(d.pages)
 	}
@@ -137,7 +137,7 @@ func (f *file) ascends(l *link, last page) bool {
 	for offset := int64(4 << 10); offset < last.offset; offset += offset / 2 {
 		strange := false
 		p, ok := f.pageAt(offset, f.end, func(p page) bool {
-			strange = !l.others[p.serial]
+			strange = !l.serials[p.serial]
 			return strange || p.serial == l.serial
 		})
 		if !ok {
