@@ -168,7 +168,9 @@ func (s *Stream) do(ctx context.Context, f func(running context.Context) error) 
 			answer <- err
 			return
 		}
-		answer <- f(running)
+		err := f(running)
+		s.tell(time.Now())
+		answer <- err
 	}
 	select {
 	case s.requests <- request:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,12 +60,16 @@ type Config struct {
 	// From is where in the sound to begin. If it is not 0 the source must be
 	// an audio.Seeker.
 	From time.Duration
+	// Until is the position at which the sound ends, even if the source has
+	// more. 0: its own end.
+	Until time.Duration
 	// Linger is how long the timeline goes on after the last sink has failed,
 	// for another to be attached. 0: Run ends at once. A stream whose last
 	// sink was detached goes on for as long as it lasts.
 	Linger time.Duration
-	// Notify is told what is at the ear, each time that changes; nil: nobody.
-	// It is called by Run, must not wait and must not call the stream.
+	// Notify is told what is at the ear, each time that changes, and before
+	// the call returns that has changed it; nil: nobody. It is called by Run,
+	// must not wait and must not call the stream.
 	Notify func(State)
 	// Logger is told when a sink fails. The zero value is silent.
 	Logger zerolog.Logger
@@ -160,6 +165,9 @@ func New(src audio.Source, cfg Config, sinks ...Sink) *Stream {
 		head:     newPlayhead(),
 		tape:     &tape{src: src},
 		payload:  make([]byte, 0, alac.PacketSize),
+	}
+	if s.tape.limit = math.MaxInt64; cfg.Until > 0 {
+		s.tape.limit = frames(cfg.Until)
 	}
 	s.next = -int64(s.cfg.LeadIn) * packet
 	s.pace.interval = lasts(packet, rate) / time.Duration(s.cfg.MaxBurst)

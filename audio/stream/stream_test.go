@@ -286,6 +286,20 @@ func TestAStreamCanBeginInTheMiddle(t *testing.T) {
 	})
 }
 
+func TestAStreamCanEndInTheMiddle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, speaker := time.Now(), new(streamtest.Speaker)
+		s := stream.New(streamtest.Sound(10*second), stream.Config{Until: 1500 * time.Millisecond}, speaker)
+		if err := s.Run(t.Context()); err != nil {
+			t.Errorf("Run: got %v, want nil", err)
+		}
+		expect(t, "heard", speaker.Samples(), 0, second*3/2)
+		if got := since(began); got != 2500*time.Millisecond {
+			t.Errorf("Run returned after %v, want 2.5s", got)
+		}
+	})
+}
+
 func TestACancelledStreamEndsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, speaker := time.Now(), new(streamtest.Speaker)

@@ -17,6 +17,7 @@ type tape struct {
 	quantizer audio.Quantizer
 	ring      []int16 // interleaved; frame n lies at n modulo its capacity
 	end       int64   // one after the last frame that was read
+	limit     int64   // where the sound ends, whatever the source has
 	err       error   // why there is no more: io.EOF at the end of the sound
 
 	frames [alac.FramesPerPacket]audio.Frame
@@ -42,7 +43,10 @@ func (t *tape) capacity() int64 { return int64(len(t.ring) / 2) }
 // audio.ErrNotReady, or why there is no more.
 func (t *tape) fill(until int64) error {
 	for t.err == nil && t.end < until {
-		frames := t.frames[:min(until-t.end, int64(len(t.frames)))]
+		if t.end >= t.limit {
+			return t.fail(io.EOF)
+		}
+		frames := t.frames[:min(until-t.end, t.limit-t.end, int64(len(t.frames)))]
 		n, err := t.src.Read(frames)
 		if n < 0 || n > len(frames) {
 			return t.fail(fmt.Errorf("source read %d frames into room for %d", n, len(frames)))
@@ -88,7 +92,7 @@ func (t *tape) seek(n int64) (int64, error) {
 	if !ok {
 		return 0, audio.ErrNotSeekable
 	}
-	n = max(n, 0)
+	n = min(max(n, 0), t.limit)
 	if length := s.Len(); length >= 0 {
 		n = min(n, length)
 	}
@@ -98,6 +102,3 @@ func (t *tape) seek(n int64) (int64, error) {
 	t.end, t.err = n, nil
 	return n, nil
 }
-
-// over tells whether the sound ended as sounds do.
-func (t *tape) over() bool { return errors.Is(t.err, io.EOF) }

@@ -49,6 +49,9 @@ type Source struct {
 // Sound returns a sound of so many frames.
 func Sound(frames int64) *Source { return &Source{frames: frames, ready: frames} }
 
+// Again returns the same sound, from the beginning and unharmed.
+func (s *Source) Again() *Source { return Sound(s.frames) }
+
 // Hold makes Read return audio.ErrNotReady from frame n on, until it is
 // called again.
 func (s *Source) Hold(n int64) {

@@ -1,0 +1,111 @@
+package player
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// dial opens a session, unless there is one or soon will be.
+func (p *Player) dial(ctx context.Context) {
+	if p.session != nil || p.dialing != nil {
+		return
+	}
+	p.dialing = bear(ctx, &p.children, fetchPatience,
+		func(ctx context.Context) (Session, error) {
+			select {
+			case p.line <- struct{}{}:
+			case <-ctx.Done():
+				return nil, fmt.Errorf("player: the session before has not ended: %w", ctx.Err())
+			}
+			s, err := p.cfg.Dial(ctx)
+			if err != nil {
+				<-p.line
+			}
+			return s, err
+		}, p.close)
+}
+
+// dialled takes the session.
+func (p *Player) dialled(ctx context.Context, r result[Session]) {
+	p.dialing = nil
+	resume := p.waiting
+	p.waiting = nil
+	switch {
+	case r.err == nil:
+	case resume != nil:
+		p.state.Status, p.state.Problem = Paused, p.cfg.Explain(r.err)
+		resume(r.err)
+		return
+	default:
+		p.fail(r.err)
+		return
+	}
+	p.main.warm = false
+	p.session, p.knob.sent = r.made, unset
+	p.cfg.Logger.Info().Msg("session began")
+	if resume != nil {
+		resume(p.takeUp(ctx))
+		return
+	}
+	p.sound(ctx)
+}
+
+// close closes a session. Another is dialled only then.
+func (p *Player) close(s Session) {
+	if err := s.Close(); err != nil {
+		p.cfg.Logger.Debug().Err(err).Msg("close")
+	}
+	<-p.line
+}
+
+// dropped goes on without the session, which is over.
+func (p *Player) dropped(ctx context.Context) {
+	err := p.ending(errors.New("player: the session ended"))
+	switch {
+	case p.main == nil:
+		// Receivers hang up on those who are silent: nothing is lost.
+		p.cfg.Logger.Info().Err(err).Msg("session ended")
+		p.release()
+	case p.main.over():
+		p.finished(ctx) // first; then there is nothing to lose
+	case p.main.paused:
+		p.cfg.Logger.Info().Err(err).Msg("session ended in a pause; it is dialled again after that")
+		p.detach(ctx)
+	default:
+		p.broken(ctx, err)
+	}
+}
+
+// ending returns why the session is over, if it is.
+func (p *Player) ending(otherwise error) error {
+	if p.session == nil {
+		return otherwise
+	}
+	select {
+	case <-p.session.Done():
+	default:
+		return otherwise
+	}
+	if err := p.session.Err(); err != nil {
+		return err
+	}
+	return otherwise
+}
+
+// release closes the session.
+func (p *Player) release() {
+	if session := p.session; session != nil {
+		p.session = nil
+		p.children.Go(func() { p.close(session) })
+	}
+}
+
+// hangUp ends the session, because nothing needs it.
+func (p *Player) hangUp() {
+	p.idle.off()
+	if p.session != nil {
+		p.cfg.Logger.Info().Msg("hang up")
+		p.release()
+	}
+}

@@ -1,0 +1,320 @@
+package player
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"airplay2mqtt/audio"
+)
+
+const (
+	// patience is how long the loop waits for a session's answer.
+	patience = 3 * time.Second
+	// fetchPatience is how long dialling and opening may take.
+	fetchPatience = 30 * time.Second
+	// livePatience is how long a live sound may be paused and still go on
+	// where it was.
+	livePatience = 10 * time.Second
+	// inboxSize is how many commands may wait.
+	inboxSize = 64
+)
+
+var (
+	// ErrBusy is returned by Send if too many commands wait.
+	ErrBusy = errors.New("player: too many commands are waiting")
+	// ErrClosed answers commands of a player that has ended.
+	ErrClosed = errors.New("player: ended")
+	// ErrReplaced answers a Play that another Play, or Stop, has overtaken.
+	ErrReplaced = errors.New("player: overtaken by another command")
+	// ErrIdle answers Resume, PlayPause and Seek where nothing is playing.
+	ErrIdle = errors.New("player: nothing is playing")
+	// ErrTakenOver answers a Play whose receiver was taken by another sender.
+	ErrTakenOver = errors.New("player: another sender took the speaker")
+)
+
+// A Config says where a player gets sessions and sound, and whom it tells.
+type Config struct {
+	// Dial opens a session with the speaker, Open a sound. ctx bounds the
+	// call, not what it returns. Both are needed, and are called at once and
+	// from goroutines of the player. If either sees its ctx end it returns
+	// soon.
+	Dial func(ctx context.Context) (Session, error)
+	Open func(ctx context.Context, p Play) (audio.Track, error)
+
+	// Notify is told every state entered, Event what happens to playbacks,
+	// and Artwork the cover (as found, JPEG or PNG) of what is heard, empty
+	// when there is none. They are called by Run and must not block; nil:
+	// nobody is told.
+	Notify  func(State)
+	Event   func(Event)
+	Artwork func(image []byte)
+	// Explain turns an error into what a person can use. nil: the code
+	// "internal" and the error's text.
+	Explain func(error) Problem
+
+	// HangUp is how long a session is kept after the last sound. 0: 10 s.
+	HangUp time.Duration
+	// Lead is how long after the command a sound begins, beside what dialling
+	// and opening take. 0: 1 s.
+	Lead time.Duration
+
+	// MaxVolume is what no command gets past. 0: 1.
+	MaxVolume float64
+	// Volume is what was set before, nil if nobody ever did: then the
+	// receiver's own is left alone, and one that does not tell it gets
+	// FirstVolume. 0: 0.3.
+	Volume      *float64
+	FirstVolume float64
+
+	Logger zerolog.Logger // the zero value is silent
+}
+
+func (c Config) withDefaults() Config {
+	if c.Notify == nil {
+		c.Notify = func(State) {}
+	}
+	if c.Event == nil {
+		c.Event = func(Event) {}
+	}
+	if c.Artwork == nil {
+		c.Artwork = func([]byte) {}
+	}
+	if c.Explain == nil {
+		c.Explain = func(err error) Problem { return Problem{Code: "internal", Message: err.Error()} }
+	}
+	if c.HangUp <= 0 {
+		c.HangUp = 10 * time.Second
+	}
+	if c.Lead <= 0 {
+		c.Lead = time.Second
+	}
+	if !(c.MaxVolume > 0 && c.MaxVolume <= 1) {
+		c.MaxVolume = 1
+	}
+	if !(c.FirstVolume > 0 && c.FirstVolume <= 1) {
+		c.FirstVolume = 0.3
+	}
+	return c
+}
+
+// A Player is one speaker's mind. Make one with New, and let it live with Run.
+type Player struct {
+	cfg      Config
+	children sync.WaitGroup
+	inbox    chan order
+
+	line chan struct{} // holds one while there is a session, or one is dialled: receivers take one at a time
+
+	closing sync.Mutex
+	closed  bool // no more orders; guarded by closing
+
+	// What follows belongs to the goroutine of Run.
+
+	state, told State
+	main        *playback // what is playing, or about to; nil: nothing
+	opening     *child[audio.Track]
+	dialing     *child[Session]
+	session     Session     // nil: none
+	plays       int         // how many Plays there were
+	artwork     bool        // some was told
+	waiting     func(error) // who waits for a session, to resume; nil: nobody
+	idle        alarm       // when to hang up
+	look        alarm       // when to ask the session for its confidence
+	retitle     alarm       // when a new title is heard
+	knob        knob
+}
+
+// An order is a command with who waits for it.
+type order struct {
+	command Command
+	answer  func(error)
+}
+
+// New makes a player. It does nothing before Run.
+func New(cfg Config) *Player {
+	p := &Player{cfg: cfg.withDefaults(), inbox: make(chan order, inboxSize), line: make(chan struct{}, 1)}
+	p.state.Status = Idle
+	if v := cfg.Volume; v != nil && !math.IsNaN(*v) {
+		p.knob.chosen = true
+		p.state.Volume, p.state.VolumeKnown = p.within(*v), true
+	}
+	return p
+}
+
+// Send gives the player a command and never blocks. If it returns nil, answer
+// is called once, by another goroutine and perhaps before Send returns: for
+// Play when the first frame is heard, or with why it never was; for the
+// others when they are done. It must not block, and may be nil. If Send
+// returns an error, ErrBusy or ErrClosed, answer is not called.
+func (p *Player) Send(c Command, answer func(error)) error {
+	if answer == nil {
+		answer = func(error) {}
+	}
+	p.closing.Lock()
+	defer p.closing.Unlock()
+	if p.closed {
+		return ErrClosed
+	}
+	select {
+	case p.inbox <- order{c, answer}:
+		return nil
+	default:
+		return ErrBusy
+	}
+}
+
+// Run obeys commands until ctx ends. It then falls silent, hangs up, answers
+// all who wait, and returns the error of ctx.
+func (p *Player) Run(ctx context.Context) error {
+	// What is begun ends with quit, not with ctx: so that nothing fails for
+	// having been told to end.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	for {
+		p.notify()
+		select {
+		case <-ctx.Done():
+			p.quit(life, end)
+			return ctx.Err()
+		case o := <-p.inbox: // somebody wants something
+			p.obey(life, o)
+		case r := <-p.dialing.ready(): // a session, or none
+			p.dialled(life, r)
+		case r := <-p.opening.ready(): // sound, or none
+			p.opened(life, r)
+		case s := <-p.main.hears(): // the ear hears something else
+			p.heard(life, s)
+		case <-p.main.ended(): // the sound has been heard
+			p.finished(life)
+		case title := <-p.main.titles(): // a radio plays something else
+			p.titled(title)
+		case <-p.retitle.C(): // and now it is heard
+			p.titleHeard(life)
+		case <-p.lost(): // the receiver hung up
+			p.dropped(life)
+		case <-p.knob.step.C(): // louder, or softer, by a step
+			p.fade(life)
+		case <-p.look.C(): // does the receiver follow?
+			p.observe()
+		case <-p.idle.C(): // nothing to do for a while
+			p.hangUp()
+		}
+	}
+}
+
+// notify tells the state if it changed.
+func (p *Player) notify() {
+	if p.state != p.told {
+		p.told = p.state
+		p.cfg.Notify(p.state)
+	}
+}
+
+// obey does what a command says. Who has its answer finds the state true.
+func (p *Player) obey(ctx context.Context, o order) {
+	p.cfg.Logger.Debug().Str("command", fmt.Sprintf("%T", o.command)).Msg("obey")
+	answer := func(err error) {
+		p.notify()
+		o.answer(err)
+	}
+	switch c := o.command.(type) {
+	case Play:
+		p.play(ctx, c, answer)
+	case Pause:
+		answer(p.pause(ctx))
+	case Resume:
+		p.resume(ctx, answer)
+	case PlayPause:
+		if p.main == nil || p.main.paused && p.waiting == nil {
+			p.resume(ctx, answer)
+			return
+		}
+		answer(p.pause(ctx))
+	case Stop:
+		b := p.main
+		p.end(ctx, Stopped)
+		b.give(ErrReplaced)
+		answer(nil)
+	case Seek:
+		answer(p.seek(ctx, c))
+	case SetVolume:
+		p.setVolume(ctx, c, answer)
+	case Mute:
+		answer(p.mute(ctx, c.To))
+	default:
+		answer(fmt.Errorf("player: unknown command %T", c))
+	}
+}
+
+// quit falls silent, hangs up and ends life.
+func (p *Player) quit(life context.Context, end func()) {
+	ctx, cancel := context.WithTimeout(life, patience)
+	defer cancel()
+	b := p.main
+	p.end(ctx, Stopped)
+	b.give(ErrClosed)
+	p.knob.answer(ErrClosed)
+	p.hangUp()
+	p.notify()
+
+	p.closing.Lock()
+	p.closed = true
+	p.closing.Unlock()
+	for len(p.inbox) > 0 {
+		(<-p.inbox).answer(ErrClosed)
+	}
+	end()
+	p.await()
+}
+
+// await waits for what the player has started, but not for ever: a session
+// that does not close must not keep the house from being left.
+func (p *Player) await() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.children.Wait()
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		p.cfg.Logger.Warn().Msg("left a session behind that does not close")
+	}
+}
+
+// lost is closed when the session is over.
+func (p *Player) lost() <-chan struct{} {
+	if p.session == nil {
+		return nil
+	}
+	return p.session.Done()
+}
+
+// An alarm is a timer that is off until it is set.
+type alarm struct{ timer *time.Timer }
+
+// C is nil while the alarm is off.
+func (a *alarm) C() <-chan time.Time {
+	if a.timer == nil {
+		return nil
+	}
+	return a.timer.C
+}
+
+func (a *alarm) set(d time.Duration) {
+	a.off()
+	a.timer = time.NewTimer(d)
+}
+
+func (a *alarm) off() {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	a.timer = nil
+}

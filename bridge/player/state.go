@@ -1,0 +1,69 @@
+package player
+
+import "time"
+
+// Status is what a player does, as the ear has it: Playing is said when the
+// first frame is heard, Buffering from the moment a sound was asked for until
+// then, and again while it has run dry.
+type Status string
+
+const (
+	Idle      Status = "idle"
+	Buffering Status = "buffering"
+	Playing   Status = "playing"
+	Paused    Status = "paused"
+)
+
+// A State is what a player tells of itself, a comparable value.
+type State struct {
+	Status Status
+
+	Volume      float64 // from 0 to 1, true if VolumeKnown; kept while muted
+	VolumeKnown bool
+	Muted       bool
+
+	// What follows is of the sound, and empty while idle.
+
+	PlaybackID           string // names one Play
+	URL, File            string // as in Play
+	Title, Artist, Album string
+	Duration             time.Duration // 0: unknown, or live
+	Position             time.Duration // what was heard at Since; it goes on by itself while playing
+	Since                time.Time     // zero: nothing was heard yet. It changes only if Position jumps
+	Live, Seekable       bool
+	Confidence           string // what the session says of its receiver's clock: clock_locked, unknown, stalled
+
+	Problem Problem // why the last sound was not played to its end; kept until the next Play
+}
+
+// A Problem is an error as a person sees it: a stable word, and a sentence
+// that says what to do. The zero value is none.
+type Problem struct{ Code, Message string }
+
+// An Event is something that happened to a playback. Each Play that was taken
+// on ends with one PlaybackFinished or PlaybackFailed.
+type Event struct {
+	Type       string
+	PlaybackID string
+	Reason     string  // of PlaybackFinished
+	Problem    Problem // of PlaybackFailed, and where Reason is TakenOver
+
+	URL, File            string
+	Title, Artist, Album string
+}
+
+// Types of an Event.
+const (
+	PlaybackStarted  = "playback_started" // the first frame is heard
+	PlaybackFinished = "playback_finished"
+	PlaybackFailed   = "playback_failed"
+)
+
+// Reasons of a PlaybackFinished.
+const (
+	Ended     = "ended"      // the last frame was heard
+	Stopped   = "stopped"    // by Stop, or because the player ended
+	Replaced  = "replaced"   // by another Play
+	TakenOver = "taken_over" // another sender took the receiver
+	Failed    = "error"      // of PlaybackFailed
+)

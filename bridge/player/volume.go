@@ -1,0 +1,151 @@
+package player
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+)
+
+// step is the time between the steps of a fade.
+const step = 100 * time.Millisecond
+
+// unset is a level that no session was ever told.
+const unset = -1
+
+// A knob is what the player knows of the volume beside its State.
+type knob struct {
+	chosen bool    // somebody set it, so it is set on every session
+	sent   float64 // what the session was last told; unset: nothing yet
+
+	// Of a fade; step is off while there is none.
+	step     alarm
+	from, to float64
+	began    time.Time
+	lasts    time.Duration
+	who      func(error)
+}
+
+// answer ends a fade where it is.
+func (k *knob) answer(err error) {
+	k.step.off()
+	if k.who != nil {
+		k.who(err)
+		k.who = nil
+	}
+}
+
+// within holds a level to what is allowed. It is the one place where that is
+// done: every volume that is kept or sent has been here.
+func (p *Player) within(level float64) float64 { return min(max(level, 0), p.cfg.MaxVolume) }
+
+func (p *Player) setVolume(ctx context.Context, c SetVolume, answer func(error)) {
+	level := c.Level
+	if c.Relative {
+		level += p.volume()
+	}
+	if math.IsNaN(level) {
+		answer(errors.New("player: the volume is not a number"))
+		return
+	}
+	p.knob.answer(ErrReplaced)
+	p.knob.chosen = true
+	level = p.within(level)
+	if c.Fade > 0 && p.session != nil && !p.state.Muted && p.state.VolumeKnown {
+		p.knob.from, p.knob.to = p.state.Volume, level
+		p.knob.began, p.knob.lasts, p.knob.who = time.Now(), c.Fade, answer
+		p.knob.step.set(min(step, c.Fade))
+		return
+	}
+	p.state.Volume, p.state.VolumeKnown = level, true
+	answer(p.turn(ctx))
+}
+
+// volume is the volume that is, as far as that is known.
+func (p *Player) volume() float64 {
+	if p.state.VolumeKnown {
+		return p.state.Volume
+	}
+	return p.within(p.cfg.FirstVolume)
+}
+
+// fade makes the next step.
+func (p *Player) fade(ctx context.Context) {
+	k := &p.knob
+	k.step.off()
+	part := float64(time.Since(k.began)) / float64(k.lasts)
+	if part >= 1 {
+		p.state.Volume = k.to
+		k.answer(p.turn(ctx))
+		return
+	}
+	p.state.Volume = p.within(k.from + part*(k.to-k.from))
+	if err := p.turn(ctx); err != nil {
+		k.answer(err)
+		return
+	}
+	k.step.set(step)
+}
+
+func (p *Player) mute(ctx context.Context, to MuteTo) error {
+	switch to {
+	case MuteOn:
+		p.state.Muted = true
+	case MuteOff:
+		p.state.Muted = false
+	case MuteToggle:
+		p.state.Muted = !p.state.Muted
+	default:
+		return errors.New("player: mute on, off, or toggle")
+	}
+	return p.turn(ctx)
+}
+
+// applyVolume makes the session as loud as it is to be before a sound begins:
+// as loud as the sound wants, or as was set; or, if nobody ever set anything,
+// as it is.
+func (p *Player) applyVolume(ctx context.Context, wanted *float64) {
+	switch {
+	case wanted != nil && !math.IsNaN(*wanted):
+		p.knob.answer(ErrReplaced)
+		p.knob.chosen = true
+		p.state.Volume, p.state.VolumeKnown = p.within(*wanted), true
+	case p.knob.chosen:
+	default:
+		p.adopt()
+	}
+	if err := p.turn(ctx); err != nil {
+		p.cfg.Logger.Warn().Err(err).Msg("set volume")
+	}
+}
+
+// adopt takes over the receiver's own volume, if it tells.
+func (p *Player) adopt() {
+	if t, ok := p.session.(VolumeTeller); ok {
+		if level, known := t.Volume(); known {
+			p.state.Volume, p.state.VolumeKnown = p.within(level), true
+			p.knob.sent = level
+			return
+		}
+	}
+	p.state.Volume, p.state.VolumeKnown = p.volume(), true
+}
+
+// turn tells the session the volume, unless it knows.
+func (p *Player) turn(ctx context.Context) error {
+	level := p.state.Volume
+	if p.state.Muted {
+		level = 0
+	}
+	if p.session == nil || level == p.knob.sent || !p.state.VolumeKnown && !p.state.Muted {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := p.session.SetVolume(ctx, level); err != nil {
+		p.knob.sent = unset
+		return err
+	}
+	p.knob.sent = level
+	return nil
+}
