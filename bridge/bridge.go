@@ -1,0 +1,314 @@
+package bridge
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"airplay2mqtt/audio"
+	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/bridge/media"
+	"airplay2mqtt/bridge/mqtt"
+	"airplay2mqtt/bridge/player"
+	"airplay2mqtt/discovery"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+)
+
+// Config says what a bridge is made of. The zero value of every field but
+// Settings works.
+type Config struct {
+	// Settings is what the user decided. Settings.MQTT.Server must be set: who
+	// wants the embedded broker starts it first (mqtt.StartBroker).
+	Settings config.Config
+	// Version and Commit are told in <base>/bridge/info.
+	Version, Commit string
+	// Logger hears what happens; the zero value is silent.
+	Logger zerolog.Logger
+
+	// The world. Nil means the real one.
+	Browse       func(ctx context.Context, found func(discovery.Event)) error
+	DialBroker   func(ctx context.Context) (net.Conn, error)
+	DialContext  func(ctx context.Context, network, address string) (net.Conn, error)
+	ListenPacket func(network, address string) (net.PacketConn, error)
+}
+
+// A Bridge shows receivers on the broker and plays on them what it is told to.
+type Bridge struct {
+	cfg     config.Config
+	about   Config
+	log     zerolog.Logger
+	tell    *teller
+	client  *mqtt.Client
+	folders *media.Folders
+	opener  *audio.Opener
+	net     network
+	started time.Time
+
+	chores errgroup.Group    // what is done beside the switchboard, and waited for
+	calls  chan func()       // what the switchboard does next
+	heard  chan mqtt.Message // commands, in their order
+
+	// Owned by the switchboard's goroutine.
+	registry *registry
+	devices  map[string]*device // by id
+	players  *errgroup.Group
+	living   context.Context // ends when the players shall
+	commands int
+	saveAt   time.Time
+	repeatAt time.Time // when everything is told once more; zero: never
+
+	// Guarded by mu: states that the switchboard has not looked at.
+	mu     sync.Mutex
+	states map[*device]player.State
+}
+
+// New makes a bridge. It opens no connection yet; an error says what in the
+// settings cannot be used.
+func New(cfg Config) (*Bridge, error) {
+	s := cfg.Settings
+	guard, err := media.NewGuard(s.Media.Allow, s.Media.Deny)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bridge{
+		cfg:     s,
+		about:   cfg,
+		log:     cfg.Logger,
+		tell:    newTeller(),
+		folders: media.NewFolders(append([]string{s.Media.Chimes}, s.Media.Folders...)...),
+		opener: &audio.Opener{
+			DialContext: guard.DialContext,
+			MaxDownload: int64(s.Media.MaxDownload),
+			Logger:      cfg.Logger,
+		},
+		net:     network{cfg.DialContext, cfg.ListenPacket},
+		started: time.Now(),
+		calls:   make(chan func(), 256),
+		heard:   make(chan mqtt.Message, 256),
+		devices: map[string]*device{},
+		states:  map[*device]player.State{},
+	}
+	if b.client, err = b.newClient(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *Bridge) newClient() (*mqtt.Client, error) {
+	m := b.cfg.MQTT
+	password, err := m.Secret()
+	if err != nil {
+		return nil, err
+	}
+	security, err := tlsConfig(m)
+	if err != nil {
+		return nil, err
+	}
+	client, err := mqtt.New(mqtt.Config{
+		Server:    m.Server,
+		Username:  m.Username,
+		Password:  password,
+		ClientID:  m.ClientID,
+		TLS:       security,
+		Will:      b.bridgeState("offline"),
+		OnConnect: b.connected,
+		Dial:      b.about.DialBroker,
+		Logger:    b.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range verbNames() {
+		client.Handle(m.BaseTopic+"/+/"+name, b.hear)
+	}
+	if b.homeAssistant() {
+		client.Handle(b.cfg.HomeAssistant.StatusTopic, b.hearHomeAssistant)
+	}
+	return client, nil
+}
+
+func (b *Bridge) bridgeState(word string) *mqtt.Message {
+	return &mqtt.Message{Topic: b.cfg.MQTT.BaseTopic + "/bridge/state", Payload: []byte(word), Retain: true, QoS: 1}
+}
+
+// Run works until ctx ends: it stops the sound, hangs up, says "offline" and
+// returns nil, all within five seconds.
+func (b *Bridge) Run(ctx context.Context) error {
+	var err error
+	if b.registry, err = openRegistry(b.cfg.Data); err != nil {
+		b.log.Warn().Err(err).Msg("what was remembered cannot be used")
+	}
+	// The line to the broker outlives all else, so that the end can be told.
+	talking, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer hangUp()
+	var line errgroup.Group
+	line.Go(func() error { return b.client.Run(talking) })
+	line.Go(func() error { return b.tell.run(talking, b.client) })
+
+	b.switchboard(ctx)
+
+	b.goodbye(talking)
+	hangUp()
+	err = line.Wait()
+	_ = b.chores.Wait() // each has told what went wrong
+	return err
+}
+
+// goodbye tells that nothing can be reached any more.
+func (b *Bridge) goodbye(ctx context.Context) {
+	for _, d := range b.devices {
+		d.face.close()
+		d.face.available(false)
+	}
+	b.tell.retain(*b.bridgeState("offline"))
+	if !b.client.Connected() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := b.tell.drain(ctx); err != nil {
+		b.log.Warn().Err(err).Msg("the broker did not hear the end")
+	}
+}
+
+// switchboard owns the devices. It returns when ctx has ended and all players
+// have hung up.
+func (b *Bridge) switchboard(ctx context.Context) {
+	living, cancel := context.WithCancel(ctx)
+	defer cancel()
+	b.players, b.living = new(errgroup.Group), living
+	b.begin()
+	var seekers errgroup.Group
+	if b.cfg.Discovery.MDNS {
+		seekers.Go(func() error { return b.browse(living) })
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case call := <-b.calls:
+			call()
+		case m := <-b.heard:
+			b.obey(m)
+		case <-tick.C:
+			b.lookAfter(time.Now())
+		}
+	}
+	b.end(&seekers)
+}
+
+// end waits for the players, and does what they still ask for meanwhile.
+func (b *Bridge) end(seekers *errgroup.Group) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = b.players.Wait()
+		_ = seekers.Wait()
+	}()
+	for {
+		select {
+		case call := <-b.calls:
+			call()
+		case <-b.heard:
+		case <-ended:
+			b.remember()
+			b.save()
+			return
+		}
+	}
+}
+
+// begin brings back what was known, and what the configuration names.
+func (b *Bridge) begin() {
+	for i, c := range b.cfg.Devices {
+		if c.Host != "" {
+			b.addStatic(b.cfg.Devices[i])
+		}
+	}
+	for id, rec := range b.registry.devices {
+		if _, ok := b.devices[id]; !ok && !rec.Static {
+			b.add(rec, false)
+		}
+	}
+	b.tellInfo()
+	b.tellDevices()
+	b.tellHomeOfUs()
+}
+
+func (b *Bridge) browse(ctx context.Context) error {
+	browse := b.about.Browse
+	if browse == nil {
+		browse = func(ctx context.Context, found func(discovery.Event)) error {
+			return discovery.Browse(ctx, discovery.Config{Interfaces: b.cfg.Discovery.Interfaces, Logger: b.log}, found)
+		}
+	}
+	err := browse(ctx, func(e discovery.Event) { b.post(func() { b.discovered(e) }) })
+	if err != nil && ctx.Err() == nil {
+		b.log.Error().Err(err).Msg("discovery ended; configured devices are still played to")
+	}
+	return err
+}
+
+// post hands the switchboard something to do. It waits while the switchboard
+// is behind, and drops it when the bridge has ended.
+func (b *Bridge) post(call func()) {
+	select {
+	case b.calls <- call:
+	case <-b.living.Done():
+		select {
+		case b.calls <- call:
+		default:
+		}
+	}
+}
+
+// changed takes a player's new state; it never blocks.
+func (b *Bridge) changed(d *device, s player.State) {
+	d.face.show(s)
+	b.mu.Lock()
+	b.states[d] = s
+	b.mu.Unlock()
+}
+
+// lookAfter does each second what is to be done now and then.
+func (b *Bridge) lookAfter(now time.Time) {
+	b.remember()
+	if !b.repeatAt.IsZero() && now.After(b.repeatAt) {
+		b.repeatAt = time.Time{}
+		b.tell.repeat()
+	}
+	if b.registry.dirty && now.After(b.saveAt) {
+		b.save()
+		b.saveAt = now.Add(5 * time.Second)
+	}
+	for _, d := range b.devices {
+		if d.record.Static && !d.online && !d.probing && now.After(d.nextLook) {
+			b.probe(d)
+		}
+	}
+}
+
+// remember takes over the volumes that players have now.
+func (b *Bridge) remember() {
+	b.mu.Lock()
+	states := b.states
+	b.states = map[*device]player.State{}
+	b.mu.Unlock()
+	for d, s := range states {
+		if s.VolumeKnown && (d.record.Volume == nil || *d.record.Volume != s.Volume) {
+			level := s.Volume
+			d.record.Volume = &level
+			b.registry.dirty = true
+		}
+	}
+}
+
+func (b *Bridge) save() {
+	if err := b.registry.save(); err != nil {
+		b.log.Warn().Err(err).Msg("names and volumes could not be written")
+	}
+}

@@ -1,0 +1,101 @@
+package bridge
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"airplay2mqtt/bridge/hass"
+	"airplay2mqtt/bridge/mqtt"
+)
+
+// connected says everything to a broker that we have just reached. Whoever
+// sees "online" finds all states told and is heard.
+func (b *Bridge) connected(ctx context.Context) {
+	online := *b.bridgeState("online")
+	b.tell.forget(online.Topic)
+	if b.tell.again(ctx) != nil || b.client.Listen(ctx) != nil {
+		return // the connection is gone; there will be another
+	}
+	b.tell.retain(online)
+	b.chores.Go(func() error { b.sweep(ctx); return nil })
+}
+
+// sweepTime is how long the broker is listened to for what an earlier run left.
+const sweepTime = 3 * time.Second
+
+// sweep clears what an earlier run of ours left on the broker and this one
+// does not know: devices that are announced to Home Assistant and no more, and
+// states of devices that are forgotten.
+func (b *Bridge) sweep(ctx context.Context) {
+	looking, cancel := context.WithTimeout(ctx, sweepTime)
+	defer cancel()
+	var mu sync.Mutex
+	stale := map[string]bool{}
+	look := func(m mqtt.Message) {
+		if m.Retain && len(m.Payload) > 0 && b.ours(m) && !b.tell.holds(m.Topic) {
+			mu.Lock()
+			stale[m.Topic] = true
+			mu.Unlock()
+		}
+	}
+	var watching sync.WaitGroup
+	for _, filter := range b.sweepFilters() {
+		watching.Go(func() { _ = b.client.Watch(looking, filter, look) })
+	}
+	watching.Wait()
+	for topic := range stale {
+		if b.tell.holds(topic) {
+			continue // it became true meanwhile
+		}
+		if b.client.Clear(ctx, topic) != nil {
+			return
+		}
+		b.log.Info().Str("topic", topic).Msg("what an earlier run left was cleared")
+	}
+}
+
+func (b *Bridge) sweepFilters() []string {
+	base := b.cfg.MQTT.BaseTopic
+	filters := []string{base + "/+/availability", base + "/+/state", base + "/+/state/+", base + "/+/artwork", base + "/+/artwork_base64"}
+	if b.homeAssistant() {
+		filters = append(filters, hass.Filters(b.cfg.HomeAssistant.DiscoveryPrefix)...)
+	}
+	return filters
+}
+
+// ours tells whether a retained message was left by a bridge with our base
+// topic. Under the base topic all is; in Home Assistant's discovery others have
+// their devices too.
+func (b *Bridge) ours(m mqtt.Message) bool {
+	base := b.cfg.MQTT.BaseTopic
+	if rest, ok := strings.CutPrefix(m.Topic, base+"/"); ok {
+		return !strings.HasPrefix(rest, "bridge/")
+	}
+	return hass.Ours(hass.Message{Topic: m.Topic, Payload: m.Payload, Retain: true}, base)
+}
+
+// tellInfo tells what this bridge is.
+func (b *Bridge) tellInfo() {
+	info := struct {
+		Version         string   `json:"version"`
+		Commit          string   `json:"commit"`
+		StartedAt       string   `json:"started_at"`
+		Broker          string   `json:"broker"`
+		BaseTopic       string   `json:"base_topic"`
+		DiscoveryPrefix string   `json:"discovery_prefix"`
+		Commands        []string `json:"commands"`
+		Configuration   any      `json:"configuration"`
+	}{
+		Version:         b.about.Version,
+		Commit:          b.about.Commit,
+		StartedAt:       b.started.UTC().Format(stamp),
+		Broker:          b.client.Address(),
+		BaseTopic:       b.cfg.MQTT.BaseTopic,
+		DiscoveryPrefix: b.cfg.HomeAssistant.DiscoveryPrefix,
+		Commands:        verbNames(),
+		Configuration:   b.cfg.Redacted().Map(),
+	}
+	b.tell.retain(mqtt.Message{Topic: b.cfg.MQTT.BaseTopic + "/bridge/info", Payload: encode(info), QoS: 1})
+}

@@ -1,0 +1,99 @@
+package bridge
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"airplay2mqtt/audio"
+	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/bridge/player"
+	"airplay2mqtt/discovery"
+
+	"github.com/rs/zerolog"
+)
+
+// A device is one speaker in the bridge's books: what is known of it, its
+// player, and its face towards the broker. The switchboard owns it; what
+// others use is marked.
+type device struct {
+	record   *record
+	override config.Device
+	online   bool
+	probing  bool
+	nextLook time.Time // when a device that nothing announces is probed again
+
+	// Used by the player's goroutines as well.
+	target atomic.Pointer[target]
+	net    network
+	face   *face
+	player *player.Player
+	log    zerolog.Logger
+	// reached tells the switchboard how a dial went; it never blocks.
+	reached func(ok bool)
+}
+
+func (d *device) id() string   { return d.record.Device.ID }
+func (d *device) slug() string { return d.record.Slug }
+
+// name is what the user calls it.
+func (d *device) name() string {
+	if d.override.Name != "" && d.override.Host != "" {
+		return d.override.Name
+	}
+	return d.record.Device.Name
+}
+
+// newDevice makes a device whose player is not running yet.
+func (b *Bridge) newDevice(rec *record, override config.Device) *device {
+	d := &device{record: rec, override: override, net: b.net}
+	d.log = b.log.With().Str("device", rec.Slug).Logger()
+	d.target.Store(targetOf(rec.Device, override))
+	d.face = newFace(b.tell, b.cfg.MQTT.BaseTopic, rec.Slug, d.target.Load().pairing())
+	d.reached = func(ok bool) { b.post(func() { b.wasReached(d, ok) }) }
+	d.player = player.New(player.Config{
+		Dial:   d.dial,
+		Open:   b.open,
+		Notify: func(s player.State) { b.changed(d, s) },
+		Event:  d.face.event,
+		Artwork: func(image []byte) {
+			if len(image) > 0 {
+				image, _ = audio.Artwork(image, artworkSide)
+			}
+			d.face.artwork(image)
+		},
+		Explain:   explain,
+		Lead:      latencyOf(override),
+		MaxVolume: float64(override.MaxVolume) / 100,
+		Volume:    rec.Volume,
+		Logger:    d.log,
+	})
+	return d
+}
+
+// artworkSide is the longest side of a published cover, in pixels.
+const artworkSide = 500
+
+// learn takes over what discovery says; it tells whether anything changed that
+// others are told.
+func (d *device) learn(found discovery.Device) {
+	found.ID = d.id()
+	if d.record.Static && d.override.Name != "" {
+		found.Name = d.override.Name
+	}
+	d.record.Device = found
+	d.target.Store(targetOf(found, d.override))
+}
+
+// open opens what a player is to play, inside the borders that the
+// configuration sets.
+func (b *Bridge) open(ctx context.Context, p player.Play) (audio.Track, error) {
+	if p.File == "" {
+		return b.opener.Open(ctx, p.URL)
+	}
+	f, err := b.folders.Open(p.File)
+	if err != nil {
+		return audio.Track{}, err
+	}
+	return b.opener.OpenReader(ctx, f, p.File)
+}

@@ -1,0 +1,157 @@
+package bridge
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/bridge/mqtt"
+	"airplay2mqtt/discovery"
+)
+
+// addStatic makes the device of a configured host.
+func (b *Bridge) addStatic(c config.Device) {
+	id := config.NormalID(c.ID)
+	if id == "" {
+		id = "STATIC_" + strings.ToUpper(slugOf(c.Name))
+	}
+	rec := b.registry.get(id, c.Name)
+	rec.Static = true
+	rec.Device.Name = c.Name
+	d := b.add(rec, false)
+	b.probe(d)
+}
+
+// add makes a device and starts its player. What the broker is told of it is
+// true from here on.
+func (b *Bridge) add(rec *record, online bool) *device {
+	d := b.newDevice(rec, b.overrideOf(rec))
+	d.online = online
+	b.devices[d.id()] = d
+	d.face.available(online)
+	b.players.Go(func() error { return d.player.Run(b.living) })
+	b.tellHome(d)
+	return d
+}
+
+// overrideOf is what the configuration says of a device, by its id or name.
+func (b *Bridge) overrideOf(rec *record) config.Device {
+	for _, c := range b.cfg.Devices {
+		if c.ID != "" && config.NormalID(c.ID) == rec.Device.ID || c.ID == "" && strings.EqualFold(c.Name, rec.Device.Name) {
+			return c
+		}
+	}
+	return config.Device{}
+}
+
+// discovered takes over what discovery reports.
+func (b *Bridge) discovered(e discovery.Event) {
+	if b.living.Err() != nil {
+		return
+	}
+	d := b.known(e.Device)
+	switch {
+	case d == nil && e.Gone:
+		return
+	case d == nil:
+		rec := b.registry.get(e.Device.ID, e.Device.Name)
+		rec.Device, rec.LastSeen = e.Device, time.Now()
+		b.registry.dirty = true
+		d = b.add(rec, true)
+		b.log.Info().Str("device", d.slug()).Str("name", d.name()).Msg("device found")
+		b.tellHappened("device_discovered", d)
+	case e.Gone:
+		b.setOnline(d, d.record.Static && d.online)
+	default:
+		d.learn(e.Device)
+		d.record.LastSeen = time.Now()
+		b.registry.dirty = true
+		b.setOnline(d, true)
+		b.tellHome(d)
+	}
+	b.tellDevices()
+}
+
+// known finds the device that discovery means: by its id, or, for one that the
+// configuration names without an id, by name.
+func (b *Bridge) known(found discovery.Device) *device {
+	if d, ok := b.devices[found.ID]; ok {
+		return d
+	}
+	for _, d := range b.devices {
+		if d.record.Static && d.override.ID == "" && strings.EqualFold(d.override.Name, found.Name) {
+			return d
+		}
+	}
+	return nil
+}
+
+// setOnline tells whether a device can be reached, if that is news.
+func (b *Bridge) setOnline(d *device, online bool) {
+	if d.online == online {
+		return
+	}
+	d.online = online
+	d.face.available(online)
+	if online {
+		d.log.Info().Msg("device is back")
+		b.tellHappened("device_discovered", d)
+	} else {
+		d.log.Info().Msg("device is gone")
+		b.tellHappened("device_lost", d)
+	}
+}
+
+// wasReached learns from a dial. A device that is announced stays online: it
+// may be busy for a moment, and discovery tells when it is gone.
+func (b *Bridge) wasReached(d *device, ok bool) {
+	if ok {
+		d.record.LastSeen = time.Now()
+	}
+	if ok || d.record.Static {
+		b.setOnline(d, ok)
+		b.tellDevices()
+	}
+}
+
+// lookAgain is how often a configured device that is away is looked for.
+const lookAgain = 30 * time.Second
+
+// probe looks whether a configured device is there, in a goroutine that ends
+// with the players.
+func (b *Bridge) probe(d *device) {
+	d.probing = true
+	ctx := b.living
+	b.players.Go(func() error {
+		ok := d.probe(ctx)
+		b.post(func() {
+			d.probing, d.nextLook = false, time.Now().Add(lookAgain)
+			if ctx.Err() == nil {
+				b.wasReached(d, ok)
+			}
+		})
+		return nil
+	})
+}
+
+func (b *Bridge) tellDevices() {
+	list := make([]Listing, 0, len(b.devices))
+	for _, d := range b.devices {
+		list = append(list, d.listing())
+	}
+	slices.SortFunc(list, func(a, b Listing) int { return cmp.Compare(a.Slug, b.Slug) })
+	b.tell.retain(mqtt.Message{Topic: b.cfg.MQTT.BaseTopic + "/bridge/devices", Payload: encode(list), QoS: 1})
+}
+
+// tellHappened tells an event of the bridge itself.
+func (b *Bridge) tellHappened(what string, d *device) {
+	b.tell.say(mqtt.Message{
+		Topic: b.cfg.MQTT.BaseTopic + "/bridge/event",
+		Payload: encode(map[string]string{
+			"event_type": what, "id": d.id(), "slug": d.slug(), "name": d.name(),
+		}),
+		QoS: 1,
+	})
+}

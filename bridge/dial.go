@@ -1,0 +1,182 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net"
+	"strconv"
+	"time"
+
+	"airplay2mqtt/airplay"
+	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/bridge/player"
+	"airplay2mqtt/discovery"
+	"airplay2mqtt/raop"
+)
+
+// This file is the only place where a protocol and a player meet.
+
+// A target is where and how a device is reached. It is a value that never
+// changes: when the device does, it gets another.
+type target struct {
+	addresses  []string // host:port, the best first
+	speaksRAOP bool
+	raop       raop.Info
+	airplay    airplay.Info
+	password   string
+	refusal    error // why it cannot be played to at all; nil: it can
+}
+
+// A refusal is why a device is not even tried.
+type refusal struct{ code, why string }
+
+func (r *refusal) Error() string { return r.why }
+
+// targetOf finds out how a device is reached, from what discovery and the
+// configuration say.
+func targetOf(d discovery.Device, c config.Device) *target {
+	t := &target{
+		airplay:    airplay.ParseInfo(both(d.RAOP, d.AirPlay)),
+		raop:       raop.ParseInfo(both(d.AirPlay, d.RAOP)),
+		speaksRAOP: d.RAOP != nil || c.Host != "",
+	}
+	var err error
+	if t.password, err = c.Secret(); err != nil {
+		t.refusal = &refusal{"password_required", "the device's password cannot be read: " + err.Error()}
+	}
+	switch {
+	case c.Host != "":
+		t.addresses = []string{net.JoinHostPort(c.Host, strconv.Itoa(c.Port))}
+	case !t.speaksRAOP:
+		t.refusal = &refusal{"unsupported_format", "the device speaks AirPlay 2 only, which this version cannot play to yet"}
+	default:
+		for _, a := range d.Addrs {
+			t.addresses = append(t.addresses, net.JoinHostPort(a.String(), strconv.Itoa(int(d.RAOP.Port))))
+		}
+	}
+	if t.refusal == nil && c.Protocol != "raop" {
+		t.refusal = refusalOf(t.raop, t.airplay)
+	}
+	return t
+}
+
+// refusalOf tells the devices that look like RAOP receivers and are none. To
+// configure `protocol: raop` overrules it.
+func refusalOf(r raop.Info, a airplay.Info) error {
+	if kind, why := a.Pairing(); kind == airplay.Unsupported {
+		return &refusal{"access_restricted", why}
+	}
+	if why := r.Unplayable(); why != "" {
+		return &refusal{"unsupported_format", "it cannot be played to by AirPlay 1: " + why}
+	}
+	return nil
+}
+
+// both is what a device says in its two records; of what both say, the second
+// counts.
+func both(first, second *discovery.Service) map[string]string {
+	txt := map[string]string{}
+	for _, s := range []*discovery.Service{first, second} {
+		if s != nil {
+			maps.Copy(txt, s.TXT)
+		}
+	}
+	return txt
+}
+
+// A network is how sessions reach receivers; tests give another.
+type network struct {
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	listen func(network, address string) (net.PacketConn, error)
+}
+
+// dial opens a session with the device: a player's Config.Dial.
+func (d *device) dial(ctx context.Context) (player.Session, error) {
+	t := d.target.Load()
+	if t.refusal != nil {
+		return nil, t.refusal
+	}
+	if len(t.addresses) == 0 {
+		return nil, &refusal{"device_offline", "the device has no known address; is it switched on?"}
+	}
+	var last error
+	for _, address := range t.addresses {
+		s, err := raop.Dial(ctx, address, t.raop, &raop.Config{
+			Password:     t.password,
+			DialContext:  d.net.dial,
+			ListenPacket: d.net.listen,
+			Logger:       d.log,
+		})
+		if err == nil {
+			d.reached(true)
+			return session{s}, nil
+		}
+		last = err
+		if !unreachable(err) {
+			d.reached(true)
+			return nil, err
+		}
+	}
+	d.reached(false)
+	return nil, last
+}
+
+// unreachable tells whether another address of the same device may do better.
+func unreachable(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, context.DeadlineExceeded)
+}
+
+// probe asks whether a device that nothing announces is there: it connects and
+// hangs up. Receivers that play are not asked (raop.md, OPTIONS).
+func (d *device) probe(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	dial := d.net.dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	for _, address := range d.target.Load().addresses {
+		if conn, err := dial(ctx, "tcp", address); err == nil {
+			conn.Close()
+			return true
+		}
+	}
+	return false
+}
+
+// latencyOf is how long after a command its sound is heard.
+func latencyOf(c config.Device) time.Duration {
+	if c.Latency == 0 {
+		return time.Duration(config.Normal)
+	}
+	return time.Duration(c.Latency)
+}
+
+// pairing is what the state says about pairing.
+func (t *target) pairing() string {
+	if kind, _ := t.airplay.Pairing(); kind.NeedsUser() {
+		return "required"
+	}
+	return "not_required"
+}
+
+// A session is a raop.Session as a player wants it: the protocol knows only
+// that the receiver hung up, and to a player that means that another sender
+// took it.
+type session struct{ *raop.Session }
+
+func (s session) Err() error {
+	err := s.Session.Err()
+	if errors.Is(err, raop.ErrClosedByReceiver) {
+		return takenOver{err}
+	}
+	return err
+}
+
+type takenOver struct{ error }
+
+func (takenOver) TakenOver() bool { return true }
+
+func (t takenOver) Unwrap() error { return t.error }

@@ -1,0 +1,32 @@
+package bridge
+
+import (
+	"time"
+
+	"airplay2mqtt/bridge/player"
+)
+
+// What tests of this package look at from outside.
+
+func SlugOf(name string) string { return slugOf(name) }
+
+func UniqueSlug(name, id string, taken func(string) bool) string { return uniqueSlug(name, id, taken) }
+
+func Verbs() map[string]verb { return verbs }
+
+// ParseOrder reads a command and says what it asks for.
+func ParseOrder(verb string, payload []byte, now time.Time) (c player.Command, transaction string, expires time.Time, err error) {
+	o, err := parseOrder(verb, payload, now)
+	return o.command, string(o.transaction), o.expires, err
+}
+
+func Explain(err error) player.Problem { return explain(err) }
+
+// Render makes the state document.
+func Render(s player.State, pairing string, now time.Time) []byte {
+	return encode(render(s, pairing, now))
+}
+
+func Keys(s player.State, pairing string, now time.Time) map[string]string {
+	return render(s, pairing, now).keys()
+}

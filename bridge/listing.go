@@ -1,0 +1,100 @@
+package bridge
+
+import (
+	"cmp"
+	"net"
+	"strconv"
+	"time"
+
+	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/discovery"
+)
+
+// A Listing is what can be said of a device without talking to it: a row of
+// <base>/bridge/devices and of `bridge discover`.
+type Listing struct {
+	ID           string     `json:"id"`
+	Slug         string     `json:"slug"`
+	Name         string     `json:"name"`
+	Manufacturer string     `json:"manufacturer"`
+	Model        string     `json:"model"`
+	Firmware     string     `json:"firmware"`
+	Address      string     `json:"address"`
+	Port         int        `json:"port"`
+	Protocols    []string   `json:"protocols"` // raop, airplay2
+	Features     []string   `json:"features"`  // what it can do, and password
+	Pairing      string     `json:"pairing"`
+	Availability string     `json:"availability"`
+	Playable     bool       `json:"playable"`
+	Reason       string     `json:"reason,omitempty"` // why it is not playable
+	LastSeen     *time.Time `json:"last_seen"`
+}
+
+// List describes a device from what discovery and the configuration say of it.
+// Its slug is what it would get in a bridge that knows no other.
+func List(found discovery.Device, override config.Device) Listing {
+	t := targetOf(found, override)
+	l := Listing{
+		ID:           found.ID,
+		Slug:         slugOf(found.Name),
+		Name:         found.Name,
+		Manufacturer: t.airplay.Manufacturer,
+		Model:        found.Model,
+		Firmware:     cmp.Or(t.airplay.Firmware, t.airplay.OS, t.airplay.Version),
+		Protocols:    []string{},
+		Features:     t.features(),
+		Pairing:      t.pairing(),
+		Availability: "online",
+		Playable:     t.refusal == nil,
+	}
+	if len(t.addresses) > 0 {
+		host, port, _ := net.SplitHostPort(t.addresses[0])
+		l.Address = host
+		l.Port, _ = strconv.Atoi(port)
+	} else if len(found.Addrs) > 0 && found.AirPlay != nil {
+		l.Address, l.Port = found.Addrs[0].String(), int(found.AirPlay.Port)
+	}
+	if t.speaksRAOP {
+		l.Protocols = append(l.Protocols, "raop")
+	}
+	if second, _ := t.airplay.AirPlay2(); second {
+		l.Protocols = append(l.Protocols, "airplay2")
+	}
+	if t.refusal != nil {
+		l.Reason = t.refusal.Error()
+	}
+	return l
+}
+
+// listing is List with what the bridge knows besides.
+func (d *device) listing() Listing {
+	l := List(d.record.Device, d.override)
+	l.Slug, l.Name = d.slug(), d.name()
+	if !d.online {
+		l.Availability = "offline"
+	}
+	if !d.record.LastSeen.IsZero() {
+		at := d.record.LastSeen.UTC().Truncate(time.Millisecond)
+		l.LastSeen = &at
+	}
+	return l
+}
+
+// features are words for what a device can do.
+func (t *target) features() []string {
+	words := []string{}
+	video, _ := t.airplay.Video()
+	for _, f := range []struct {
+		has  bool
+		word string
+	}{
+		{t.speaksRAOP, "audio"},
+		{video, "video"},
+		{t.raop.Password, "password"},
+	} {
+		if f.has {
+			words = append(words, f.word)
+		}
+	}
+	return words
+}

@@ -1,0 +1,141 @@
+package bridge
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"airplay2mqtt/discovery"
+	"airplay2mqtt/internal/atomicfile"
+)
+
+// A record is what is remembered of a device from one run to the next: its
+// slug, so that topics stay, and where it was, so that it can be played to
+// before it is found again.
+type record struct {
+	Slug     string           `json:"slug"`
+	Static   bool             `json:"static,omitempty"` // it comes from the configuration
+	Volume   *float64         `json:"volume,omitempty"` // 0 to 1, as it was last set
+	LastSeen time.Time        `json:"last_seen"`
+	Device   discovery.Device `json:"device"`
+}
+
+// A registry is the memory of all devices, by their id, in one file. It is
+// used by one goroutine.
+type registry struct {
+	path    string // "": nothing is kept
+	devices map[string]*record
+	dirty   bool
+}
+
+// registryFile is the form of the file. The version changes when an older
+// program could not read it.
+type registryFile struct {
+	Version int                `json:"version"`
+	Devices map[string]*record `json:"devices"`
+}
+
+const registryVersion = 1
+
+// openRegistry reads what is remembered in a folder, which it makes. A file
+// that cannot be understood is kept aside, and the error says so; the registry
+// is usable also where there is an error.
+func openRegistry(folder string) (*registry, error) {
+	r := &registry{devices: map[string]*record{}}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return r, fmt.Errorf("names and volumes are not remembered: %w", err)
+	}
+	r.path = filepath.Join(folder, "devices.json")
+	text, err := os.ReadFile(r.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		r.path = ""
+		return r, fmt.Errorf("names and volumes are not remembered: %w", err)
+	}
+	if err := r.decode(text); err != nil {
+		aside := r.path + ".corrupt"
+		if e := os.Rename(r.path, aside); e != nil {
+			r.path = ""
+			return r, fmt.Errorf("%s cannot be understood (%w) nor set aside: %w", r.path, err, e)
+		}
+		return r, fmt.Errorf("devices.json cannot be understood (%w); it is kept as %s, and devices get their names anew", err, aside)
+	}
+	return r, nil
+}
+
+func (r *registry) decode(text []byte) error {
+	var f registryFile
+	if err := json.Unmarshal(text, &f); err != nil {
+		return err
+	}
+	if f.Version != registryVersion {
+		return fmt.Errorf("it has version %d, and this program reads %d", f.Version, registryVersion)
+	}
+	for id, rec := range f.Devices {
+		if rec == nil || rec.Slug == "" || rec.Slug != slugOf(rec.Slug) || reserved[rec.Slug] {
+			return fmt.Errorf("the device %q has no usable slug", id)
+		}
+		rec.Device.ID = id
+	}
+	if f.Devices != nil {
+		r.devices = f.Devices
+	}
+	return nil
+}
+
+// get finds what is remembered of a device, or begins to remember it under a
+// slug of its own.
+func (r *registry) get(id, name string) *record {
+	if rec, ok := r.devices[id]; ok {
+		return rec
+	}
+	rec := &record{Device: discovery.Device{ID: id, Name: name}}
+	rec.Slug = uniqueSlug(name, id, func(slug string) bool {
+		_, taken := r.bySlug(slug)
+		return taken
+	})
+	r.devices[id] = rec
+	r.dirty = true
+	return rec
+}
+
+func (r *registry) bySlug(slug string) (id string, ok bool) {
+	for id, rec := range r.devices {
+		if rec.Slug == slug {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+// find resolves what stands in a topic: a slug, or a device's id.
+func (r *registry) find(word string) (id string, ok bool) {
+	if id, ok := r.bySlug(word); ok {
+		return id, true
+	}
+	id = strings.ToUpper(word)
+	if _, ok := r.devices[id]; ok {
+		return id, true
+	}
+	return "", false
+}
+
+// save writes what changed since the last time.
+func (r *registry) save() error {
+	if !r.dirty || r.path == "" {
+		return nil
+	}
+	r.dirty = false
+	text, err := json.MarshalIndent(registryFile{registryVersion, r.devices}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(r.path, append(text, '\n'))
+}

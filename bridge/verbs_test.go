@@ -1,0 +1,150 @@
+package bridge_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"airplay2mqtt/bridge"
+	"airplay2mqtt/bridge/player"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var noon = time.Date(2026, 9, 20, 12, 0, 0, 0, time.UTC)
+
+func level(v float64) *float64 { return &v }
+
+// orders are commands as users write them; they seed the fuzz target, too.
+var orders = []struct {
+	verb, payload string
+	want          player.Command
+}{
+	{"play_url", "http://nas/bell.mp3", player.Play{URL: "http://nas/bell.mp3"}},
+	{"play_url", "  https://nas/bell.mp3\n", player.Play{URL: "https://nas/bell.mp3"}},
+	{"play_url", `{"url":"http://nas/bell.mp3","volume":40,"title":"Bell","start":1.5,"max_duration":"3","mode":"audio","album":null}`,
+		player.Play{URL: "http://nas/bell.mp3", Volume: level(0.4), Title: "Bell", Start: 1500 * time.Millisecond, MaxDuration: 3 * time.Second}},
+	{"play_file", "doors/front door.flac", player.Play{File: "doors/front door.flac"}},
+	{"play_file", `{"path":"bell.wav","volume":"15","artist":"Us"}`, player.Play{File: "bell.wav", Volume: level(0.15), Artist: "Us"}},
+	{"play_media", `{"media_id":"http://ha/x.mp3","media_type":"music"}`, player.Play{URL: "http://ha/x.mp3"}},
+	{"play_media", `{"media_content_id":"bell.wav","media_content_type":"music","extra":{"title":"Bell","thumb":1}}`, player.Play{File: "bell.wav", Title: "Bell"}},
+	{"play", "", player.Resume{}},
+	{"pause", "anything at all", player.Pause{}},
+	{"play_pause", `{"transaction":1}`, player.PlayPause{}},
+	{"stop", "", player.Stop{}},
+	{"seek", "90", player.Seek{To: 90 * time.Second}},
+	{"seek", "+10", player.Seek{To: 10 * time.Second, Relative: true}},
+	{"seek", `{"position":"-2.5"}`, player.Seek{To: -2500 * time.Millisecond, Relative: true}},
+	{"set_volume", "40", player.SetVolume{Level: 0.4}},
+	{"set_volume", "+5", player.SetVolume{Level: 0.05, Relative: true}},
+	{"set_volume", `{"volume":30,"fade":2}`, player.SetVolume{Level: 0.3, Fade: 2 * time.Second}},
+	{"set_volume_level", "0.35", player.SetVolume{Level: 0.35}},
+	{"set_volume_level", "1", player.SetVolume{Level: 1}},
+	{"mute", "ON", player.Mute{To: player.MuteOn}},
+	{"mute", "off", player.Mute{To: player.MuteOff}},
+	{"mute", `{"mute":true}`, player.Mute{To: player.MuteOn}},
+	{"mute", "TOGGLE", player.Mute{To: player.MuteToggle}},
+}
+
+func TestOrders(t *testing.T) {
+	for _, c := range orders {
+		got, _, _, err := bridge.ParseOrder(c.verb, []byte(c.payload), noon)
+		if err != nil {
+			t.Errorf("%s %q: %v", c.verb, c.payload, err)
+			continue
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s %q (-want +got):\n%s", c.verb, c.payload, diff)
+		}
+	}
+}
+
+func TestOrdersThatCannotBeMeant(t *testing.T) {
+	for _, c := range []struct{ verb, payload, want string }{
+		{"play_url", "", "nothing to play"},
+		{"play_url", "{}", "nothing to play"},
+		{"play_url", "{", "begins like JSON and is none"},
+		{"play_url", `{"url":"http://x"} trailing`, "begins like JSON and is none"},
+		{"play_url", "ftp://nas/x.mp3", "play_url takes http:// and https://"},
+		{"play_url", "/etc/passwd", "play_url takes http:// and https://"},
+		{"play_url", `{"url":["http://x"]}`, "url must be a text"},
+		{"play_url", `{"url":"http://x","volum":3}`, `unknown key "volum", did you mean "volume"?`},
+		{"play_url", `{"url":"http://x","volume":140}`, "volume must be from 0 to 100"},
+		{"play_url", `{"url":"http://x","volume":"loud"}`, "volume must be a number"},
+		{"play_url", `{"url":"http://x","volume":"NaN"}`, "volume must be a number"},
+		{"play_url", `{"url":"http://x","start":-1}`, "start must be a number of seconds"},
+		{"play_url", `{"url":"http://x","mode":"vidoe"}`, "mode must be"},
+		{"play_url", `{"url":"http://x","mode":"video"}`, "not supported yet"},
+		{"play_file", `{"file":"x.wav"}`, `unknown key "file"`},
+		{"play_media", `{"media_type":"music"}`, "nothing to play"},
+		{"play_media", `{"media_id":"media-source://tts/x"}`, "Home Assistant's own"},
+		{"seek", "", "where to?"},
+		{"seek", "half", "position must be a number"},
+		{"seek", "1e300", "position must be within"},
+		{"set_volume", "101", "volume must be from 0 to 100"},
+		{"set_volume", "-101", "volume must be from 0 to 100"},
+		{"set_volume", "", "how loud?"},
+		{"set_volume", `{"volume":10,"fade":1e5}`, "fade must be"},
+		{"set_volume_level", "40", "volume_level must be from 0 to 1"},
+		{"mute", "maybe", "ON, OFF or TOGGLE"},
+		{"mute", "", "ON, OFF or TOGGLE"},
+		{"stop", strings.Repeat("x", 70_000), "70000 bytes"},
+	} {
+		_, _, _, err := bridge.ParseOrder(c.verb, []byte(c.payload), noon)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s %.40q: got %v, want %q", c.verb, c.payload, err, c.want)
+			continue
+		}
+		if got := bridge.Explain(err).Code; got != "bad_payload" {
+			t.Errorf("%s %.40q: got code %s, want bad_payload", c.verb, c.payload, got)
+		}
+	}
+}
+
+func TestTransactionIsKnownAlsoWhereTheRestIsWrong(t *testing.T) {
+	for payload, want := range map[string]string{
+		`{"url":"http://x","transaction":"t1"}`:  `"t1"`,
+		`{"url":7,"transaction":42}`:             `42`,
+		`{"nonsense":7,"transaction":{"a":[1]}}`: `{"a":[1]}`,
+		"http://x":                               ``,
+	} {
+		_, got, _, _ := bridge.ParseOrder("play_url", []byte(payload), noon)
+		if got != want {
+			t.Errorf("%s: got %s, want %s", payload, got, want)
+		}
+	}
+}
+
+func TestAge(t *testing.T) {
+	for payload, want := range map[string]time.Time{
+		`{"url":"http://x"}`:                                           {},
+		`{"url":"http://x","max_age":5}`:                               noon.Add(5 * time.Second),
+		`{"url":"http://x","max_age":5,"ts":"2026-09-20T11:00:00Z"}`:   noon.Add(5*time.Second - time.Hour),
+		`{"url":"http://x","max_age":5,"ts":1789905600.5}`:             time.Unix(1789905605, 5e8),
+		`{"url":"http://x","max_age":0.5,"ts":"2026-09-20T12:00:00Z"}`: noon.Add(time.Second / 2),
+	} {
+		_, _, got, err := bridge.ParseOrder("play_url", []byte(payload), noon)
+		if err != nil || !got.Equal(want) {
+			t.Errorf("%s: got %v, %v, want %v", payload, got, err, want)
+		}
+	}
+}
+
+func FuzzOrder(f *testing.F) {
+	for _, c := range orders {
+		f.Add(c.verb, []byte(c.payload))
+	}
+	f.Fuzz(func(t *testing.T, verb string, payload []byte) {
+		if _, ok := bridge.Verbs()[verb]; !ok {
+			return
+		}
+		c, _, _, err := bridge.ParseOrder(verb, payload, noon)
+		if (c == nil) == (err == nil) {
+			t.Errorf("got %v and %v, want one of them", c, err)
+		}
+		if v, ok := c.(player.SetVolume); ok && (math.IsNaN(v.Level) || v.Level > 1 || v.Level < -1) {
+			t.Errorf("a volume of %v", v.Level)
+		}
+	})
+}
