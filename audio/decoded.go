@@ -65,7 +65,6 @@ type decoded struct {
 
 	mu      sync.Mutex // a Close that waits for a Read
 	d       decoder    // nil: closed
-	reopen  io.Reader  // what to decode instead when a seek is wanted; nil: d seeks
 	link    int        // which of several sounds in a row, where the decoder tells
 	changed bool       // the next one has another rate
 }
@@ -95,10 +94,7 @@ func newDecoded(in *input, found finding) (*decoded, error) {
 		d.Close()
 		return nil, &unsupportedError{name: in.name, what: fmt.Sprintf("a sound of %d frames a second", d.Rate())}
 	}
-	s := &decoded{in: in, kind: k, d: d, seekable: d.Seekable()}
-	if !s.seekable && in.again != nil {
-		s.seekable, s.reopen = true, in.again
-	}
+	s := &decoded{in: in, kind: k, d: d, seekable: d.Seekable() || in.again != nil}
 	s.len.Store(d.Len())
 	s.format = Format{
 		Container: k.String(), Codec: d.Codec(),
@@ -116,11 +112,11 @@ func newDecoded(in *input, found finding) (*decoded, error) {
 
 // skip passes over what stands in front of the sound.
 func (in *input) skip(n int64) error {
+	in.begin += n
 	if in.seeker == nil {
 		_, err := io.CopyN(io.Discard, in, n)
 		return err
 	}
-	in.begin += n
 	return in.rewind()
 }
 
@@ -194,19 +190,31 @@ func (s *decoded) SeekFrame(n int64) error {
 	if s.d == nil {
 		return errClosed
 	}
-	if s.reopen != nil {
-		d, err := newDecoder(s.kind, s.reopen)
-		if err != nil {
-			return fmt.Errorf("audio: seek: %w", err)
-		}
-		s.d.Close()
-		s.d, s.reopen = d, nil
-		s.len.Store(d.Len())
+	if err := s.reopen(); err != nil {
+		return fmt.Errorf("audio: seek: %w", err)
 	}
 	s.changed = false
 	if err := s.d.SeekFrame(n); err != nil {
 		return fmt.Errorf("audio: seek: %w", err)
 	}
+	return nil
+}
+
+// reopen makes a decoder that seeks, if this one does not and another could.
+func (s *decoded) reopen() error {
+	if s.in.again == nil {
+		return nil
+	}
+	if err := s.in.repeat(); err != nil {
+		return err
+	}
+	d, err := newDecoder(s.kind, s.in.reader())
+	if err != nil {
+		return err
+	}
+	s.d.Close()
+	s.d = d
+	s.len.Store(d.Len())
 	return nil
 }
 

@@ -54,7 +54,9 @@ func (o *Opener) fetch(ctx context.Context, u *url.URL) (*input, error) {
 			return err
 		}),
 	}
-	if err := o.receive(life, cancel, in, resp); err != nil {
+	over := func() error { return context.Cause(life) }
+	body := &body{r: resp.Body, name: name, over: over, cancel: cancel, stall: stallFile, left: -1}
+	if err := o.receive(ctx, body, in, resp); err != nil {
 		in.Close()
 		return nil, err
 	}
@@ -118,14 +120,12 @@ func redirect(req *http.Request, via []*http.Request) error {
 }
 
 // receive looks at the head of an answer and makes its body the input's.
-func (o *Opener) receive(life context.Context, cancel context.CancelCauseFunc, in *input, resp *http.Response) error {
+func (o *Opener) receive(ctx context.Context, b *body, in *input, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return &FetchError{URL: in.name, Status: resp.StatusCode}
 	}
 	h, size := resp.Header, resp.ContentLength
 	in.live = size < 0 && radio(h)
-	over := func() error { return context.Cause(life) }
-	b := &body{r: resp.Body, name: in.name, over: over, cancel: cancel, stall: stallFile, left: -1}
 	if in.live {
 		b.stall = stallRadio
 	} else {
@@ -142,15 +142,27 @@ func (o *Opener) receive(life context.Context, cancel context.CancelCauseFunc, i
 	}
 	in.said = Tags{Title: tags.Clean(h.Get("Icy-Name")), Album: tags.Clean(h.Get("Icy-Name")), Genre: tags.Clean(h.Get("Icy-Genre"))}
 	if 0 < size && size <= spoolSize && in.titles == nil {
-		s := newSpool(b, int(size))
-		if s.hurry() {
-			v := &spoolView{spool: s}
-			in.r, in.seeker = v, v
-		} else {
-			in.r, in.again = struct{ io.Reader }{&spoolView{spool: s}}, &spoolView{spool: s}
-		}
+		in.keep(ctx, newSpool(b, int(size)))
 	}
 	return nil
+}
+
+// keep makes an input of a download that is kept. If it is not here yet, its
+// decoder does not see that it can seek, or it would look at the end of it
+// first; a second decoder, which does, is made when a seek is wanted.
+func (in *input) keep(ctx context.Context, s *spool) {
+	end := in.close
+	in.close = sync.OnceValue(func() error {
+		err := end()
+		s.close()
+		return err
+	})
+	v := &spoolView{spool: s}
+	if s.hurry(ctx) {
+		in.r, in.seeker = v, v
+		return
+	}
+	in.r, in.again = v, &spoolView{spool: s}
 }
 
 // radio tells a stream without end from a file that is sent without saying how

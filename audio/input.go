@@ -29,13 +29,13 @@ type input struct {
 	closed atomic.Bool
 	close  func() error
 
-	mime   string    // what the server calls it
-	url    *url.URL  // where it came from
-	folder string    // of the file it is; "": it is none
-	live   bool      // see Track.Live
-	titles *titles   // of a radio
-	said   Tags      // by the server
-	again  io.Reader // reads it once more and can seek, where r cannot; or nil
+	mime   string        // what the server calls it
+	url    *url.URL      // where it came from
+	folder string        // of the file it is; "": it is none
+	live   bool          // see Track.Live
+	titles *titles       // of a radio
+	said   Tags          // by the server
+	again  io.ReadSeeker // reads the same and can seek, where r cannot; or nil
 }
 
 // newInput reads r, which it takes over.
@@ -242,6 +242,12 @@ func (in *input) rewind() error {
 	in.head, in.ended = nil, false
 	_, err := in.seeker.Seek(in.begin, io.SeekStart)
 	return err
+}
+
+// repeat begins again, with what can seek.
+func (in *input) repeat() error {
+	in.r, in.seeker, in.again = in.again, in.again, nil
+	return in.rewind()
 }
 
 // reader is what the decoder reads, an io.Seeker if the input can seek.

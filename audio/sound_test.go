@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -116,3 +117,6 @@ func write(t testing.TB, name string, b []byte) string {
 	}
 	return path
 }
+
+// discard is a logger for what a server says of clients that leave.
+func discard() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -1,8 +1,11 @@
 package audio
 
 import (
+	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"sync"
 	"time"
 )
 
@@ -10,82 +13,115 @@ import (
 // can be sought.
 const spoolSize = 8 << 20
 
-// A spool keeps what has been read of a download of known length. It reads no
-// further than somebody wants, and so needs no goroutine.
+// A spool keeps a download of known length, which goes on in a goroutine of its
+// own.
 type spool struct {
 	r    io.Reader
-	data []byte // read so far; its capacity is the whole
-	err  error  // of r, met behind data
+	done chan struct{} // closed with the goroutine
+
+	mu    sync.Mutex
+	grown sync.Cond
+	data  []byte // so far; its capacity is the whole
+	err   error  // why there is no more
 }
 
-func newSpool(r io.Reader, size int) *spool { return &spool{r: r, data: make([]byte, 0, size)} }
+func newSpool(r io.Reader, size int) *spool {
+	s := &spool{r: r, done: make(chan struct{}), data: make([]byte, 0, size)}
+	s.grown.L = &s.mu
+	go s.run()
+	return s
+}
 
-// more reads once.
-func (s *spool) more() error {
-	if len(s.data) == cap(s.data) {
-		return io.EOF
-	}
-	if s.err == nil {
-		var n int
-		n, s.err = s.r.Read(s.data[len(s.data):cap(s.data)])
+func (s *spool) run() {
+	defer close(s.done)
+	for free := s.data[:cap(s.data)]; len(free) > 0; {
+		n, err := readBytes(s.r, free)
+		free = free[n:]
+		if err == io.EOF && len(free) > 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		s.mu.Lock()
 		s.data = s.data[:len(s.data)+n]
-		if s.err == io.EOF && len(s.data) < cap(s.data) {
-			s.err = io.ErrUnexpectedEOF
+		if s.err == nil {
+			s.err = err
 		}
-		if n > 0 {
-			return nil
+		s.grown.Broadcast()
+		s.mu.Unlock()
+		if err != nil {
+			return
 		}
 	}
-	return s.err
 }
 
-// hurry reads everything, if that takes next to no time, as it does for a
-// chime at home: its length is then known before it is heard. It tells whether
-// it has everything.
-func (s *spool) hurry() bool {
-	begun := time.Now()
-	for len(s.data) < cap(s.data) {
-		past := time.Since(begun)
-		if past > 150*time.Millisecond || past > 50*time.Millisecond && len(s.data) < cap(s.data)/3 {
-			return false
-		}
-		if s.more() != nil {
-			return false
-		}
+func readBytes(r io.Reader, b []byte) (n int, err error) {
+	defer recovered(&err)
+	return r.Read(b)
+}
+
+// hurry waits until everything is here, if that takes next to no time, as it
+// does for a chime at home: its length is then known before it is heard.
+func (s *spool) hurry(ctx context.Context) bool {
+	t := time.NewTimer(150 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-s.done:
+	case <-t.C:
+	case <-ctx.Done():
 	}
-	return true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.data) == cap(s.data)
+}
+
+// close ends reads that wait, and waits for the goroutine, whose reader must
+// have been closed.
+func (s *spool) close() {
+	s.mu.Lock()
+	s.err = fs.ErrClosed
+	s.grown.Broadcast()
+	s.mu.Unlock()
+	<-s.done
+}
+
+// readAt reads what is there at an offset, and waits until there is something.
+func (s *spool) readAt(p []byte, at int) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at >= cap(s.data) {
+		return 0, io.EOF
+	}
+	for at >= len(s.data) && s.err == nil {
+		s.grown.Wait()
+	}
+	if at >= len(s.data) {
+		return 0, s.err
+	}
+	return copy(p, s.data[at:]), nil
 }
 
 // A spoolView reads a spool from any place.
 type spoolView struct {
-	*spool
-	at int
+	spool *spool
+	at    int
 }
 
 func (v *spoolView) Read(p []byte) (int, error) {
-	for v.at >= len(v.data) {
-		if v.at >= cap(v.data) {
-			return 0, io.EOF
-		}
-		if err := v.more(); err != nil {
-			return 0, err
-		}
-	}
-	n := copy(p, v.data[v.at:])
+	n, err := v.spool.readAt(p, v.at)
 	v.at += n
-	return n, nil
+	return n, err
 }
 
 func (v *spoolView) Seek(offset int64, whence int) (int64, error) {
+	size := int64(cap(v.spool.data))
 	switch whence {
 	case io.SeekCurrent:
 		offset += int64(v.at)
 	case io.SeekEnd:
-		offset += int64(cap(v.data))
+		offset += size
 	}
 	if offset < 0 {
 		return 0, errors.New("audio: seek before the beginning")
 	}
-	v.at = int(min(offset, int64(cap(v.data))))
+	v.at = int(min(offset, size))
 	return offset, nil
 }
