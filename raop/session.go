@@ -174,6 +174,9 @@ func (s *Session) Start(ctx context.Context, tl stream.Timeline) error {
 	now := time.Now()
 	s.mu.Lock()
 	b := &s.beat
+	if b.running {
+		s.tags.pause(b.line.later(s.offset).tl.FrameAt(now))
+	}
 	b.line = line{tl: tl, base: b.nextBase(tl.Time)}
 	b.next = b.line.base
 	b.begun, b.running, b.marker = true, true, true
@@ -245,8 +248,10 @@ func (s *Session) WritePacket(p stream.Packet) error {
 	return nil
 }
 
-// sendPatience is how long a packet may wait for room in the socket's buffer.
-const sendPatience = 2 * time.Millisecond
+// sendPatience is how long a packet may wait for room in the socket's buffer:
+// so short that no other receiver is kept waiting, and longer than a busy
+// machine lets a goroutine wait between reading the clock and the write.
+const sendPatience = 20 * time.Millisecond
 
 var errPayload = errors.New("raop: packet is not a verbatim ALAC frame of 352")
 
@@ -283,6 +288,9 @@ func (s *Session) Flush(ctx context.Context) error {
 	s.mu.Lock()
 	b := &s.beat
 	sent, seq, next := b.sent, b.seq, b.next
+	if b.running {
+		s.tags.pause(b.line.later(s.offset).tl.FrameAt(time.Now()))
+	}
 	b.running, b.sent = false, false
 	b.ring.forget()
 	b.sync.end()

@@ -19,38 +19,64 @@ type tagsToTell struct {
 	text          bool  // to be told, with the artwork
 	progress      bool  // to be told
 	told          bool  // on this line
-	first         int64 // the frame with which the track begins
+	first         int64 // the frame of the line with which the track begins
+	position      int64 // where in the track the next line begins
 	refused       List  // what the receiver has refused, as in Info.Metadata
 	artworkIsSent bool
 }
 
-// restart prepares for a line that begins at frame. A track that began later
-// than that is another stream's.
+// pause notes where in the track the line was left.
+func (t *tagsToTell) pause(heard int64) { t.position = max(0, heard-t.first) }
+
+// restart prepares for a line that begins at frame.
 func (t *tagsToTell) restart(frame int64) {
-	if frame < t.first {
-		t.first = 0
-	}
+	t.first = frame - t.position
 	t.progress, t.told = t.known, false
+}
+
+// begin makes the track begin anew: with the line if it was not told of it
+// yet, else at the frame that is being heard.
+func (t *tagsToTell) begin(l line, now time.Time) {
+	t.position, t.first = 0, l.tl.Frame
+	if t.told {
+		t.first = max(t.first, l.tl.FrameAt(now))
+	}
 }
 
 // SetTags tells the receiver what is being played, in the background, once it
 // is heard. Before Start, and between Flush and Start, tags are kept. Tags
-// that come while tags were told already are those of a track that begins
+// that come while others were told already are those of a track that begins
 // now. Only what the receiver wants is sent.
 func (s *Session) SetTags(ctx context.Context, tags audio.Tags) error {
+	return s.changeTags(func(t *tagsToTell, l line, now time.Time) {
+		t.begin(l, now)
+		t.tags, t.known, t.text, t.progress = tags, true, true, true
+	})
+}
+
+// SetPosition tells the receiver where in the track the sound is, after a
+// seek for example: at what is heard now, or at the first frame if nothing is
+// heard yet. A session that was flushed and started again counts on from
+// where it was, by itself.
+func (s *Session) SetPosition(ctx context.Context, position time.Duration) error {
+	return s.changeTags(func(t *tagsToTell, l line, now time.Time) {
+		t.position = int64(max(0, position).Seconds() * 44100)
+		t.first = max(l.tl.Frame, l.tl.FrameAt(now)) - t.position
+		t.progress = t.known
+	})
+}
+
+func (s *Session) changeTags(change func(*tagsToTell, line, time.Time)) error {
 	if err := s.Err(); err != nil {
 		return err
 	}
 	now := time.Now()
 	s.mu.Lock()
-	t := &s.tags
-	switch {
-	case !s.beat.running:
-		t.first = 0
-	case t.told:
-		t.first = max(0, s.beat.line.later(s.offset).tl.FrameAt(now))
+	l := line{tl: stream.Timeline{Rate: 44100, Time: now}}
+	if s.beat.running {
+		l = s.beat.line.later(s.offset)
 	}
-	t.tags, t.known, t.text, t.progress = tags, true, true, true
+	change(&s.tags, l, now)
 	if s.beat.running {
 		s.planTags(now)
 	}
