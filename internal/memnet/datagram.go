@@ -42,8 +42,8 @@ func (h *Host) open(port uint16) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{host: h, addr: netip.AddrPortFrom(h.ip, port), changed: make(chan struct{}),
-		read: newDeadline(), write: newDeadline()}
+	s := &socket{host: h, addr: netip.AddrPortFrom(h.ip, port), read: newDeadline(),
+		changed: make(chan struct{}, 1), over: make(chan struct{})}
 	h.sockets[port] = s
 	return s, nil
 }
@@ -52,16 +52,22 @@ func (h *Host) open(port uint16) (*socket, error) {
 // takes datagrams from there only and learns, as from ICMP, that nobody
 // listens there.
 type socket struct {
-	host        *Host
-	addr, peer  netip.AddrPort
-	read, write *deadline
+	host       *Host
+	addr, peer netip.AddrPort
+	read       *deadline
+	changed    chan struct{} // full while there is something to take
+	over       chan struct{} // closed by Close
 
 	mu      sync.Mutex
 	queue   []datagram
-	refused bool // the peer's port is closed; the next call is told
+	slab    []byte    // where datagrams are kept, so that few are allocated
+	limit   time.Time // for writing
+	refused bool      // the peer's port is closed; the next call is told
 	closed  bool
-	changed chan struct{}
 }
+
+// slabSize is room for some forty packets of sound.
+const slabSize = 64 << 10
 
 type datagram struct {
 	at   time.Time
@@ -96,7 +102,7 @@ func (s *socket) Read(p []byte) (int, error) {
 func (s *socket) take() (w wait, d *datagram, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w.changed = s.changed
+	w.changed, w.link = s.changed, s.over
 	if err := s.trouble(); err != nil {
 		return w, nil, err
 	}
@@ -109,6 +115,9 @@ func (s *socket) take() (w wait, d *datagram, err error) {
 		return w, nil, nil
 	}
 	s.queue = s.queue[1:]
+	if len(s.queue) > 0 {
+		s.wake() // another reader may wait
+	}
 	return w, &first, nil
 }
 
@@ -141,11 +150,11 @@ func (s *socket) WriteTo(p []byte, to net.Addr) (int, error) {
 }
 
 func (s *socket) send(p []byte, to netip.AddrPort) (int, error) {
-	if err := s.write.passed(); err != nil {
-		return 0, s.fail("write", err)
-	}
 	s.mu.Lock()
 	err := s.trouble()
+	if err == nil && !s.limit.IsZero() && !time.Now().Before(s.limit) {
+		err = os.ErrDeadlineExceeded
+	}
 	s.mu.Unlock()
 	if err != nil {
 		return 0, s.fail("write", err)
@@ -180,24 +189,31 @@ func (n *Net) carry(near *Host, from, to netip.AddrPort, p []byte) bool {
 	if s == nil {
 		return false
 	}
-	s.arrive(datagram{at: time.Now().Add(n.Latency), from: from, data: append([]byte(nil), p...)})
+	s.arrive(time.Now().Add(n.Latency), from, p)
 	return true
 }
 
-func (s *socket) arrive(d datagram) {
+func (s *socket) arrive(at time.Time, from netip.AddrPort, p []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.peer.IsValid() && s.peer != d.from || len(s.queue) >= queueLimit {
+	if s.closed || s.peer.IsValid() && s.peer != from || len(s.queue) >= queueLimit {
 		return
 	}
-	s.queue = append(s.queue, d)
+	if cap(s.slab)-len(s.slab) < len(p) {
+		s.slab = make([]byte, 0, max(slabSize, len(p)))
+	}
+	begin := len(s.slab)
+	s.slab = append(s.slab, p...)
+	s.queue = append(s.queue, datagram{at: at, from: from, data: s.slab[begin:]})
 	s.wake()
 }
 
-// wake tells who waits. s.mu is held.
+// wake tells one who waits.
 func (s *socket) wake() {
-	close(s.changed)
-	s.changed = make(chan struct{})
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
 }
 
 // Close frees the port. Who reads is told net.ErrClosed.
@@ -208,7 +224,7 @@ func (s *socket) Close() error {
 		return s.fail("close", net.ErrClosed)
 	}
 	s.closed = true
-	s.wake()
+	close(s.over)
 	s.host.forget(s)
 	return nil
 }
@@ -235,8 +251,7 @@ func (s *socket) RemoteAddr() net.Addr {
 
 func (s *socket) SetDeadline(t time.Time) error {
 	s.read.set(t)
-	s.write.set(t)
-	return nil
+	return s.SetWriteDeadline(t)
 }
 
 func (s *socket) SetReadDeadline(t time.Time) error {
@@ -244,7 +259,10 @@ func (s *socket) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
+// SetWriteDeadline bounds writes, which never wait.
 func (s *socket) SetWriteDeadline(t time.Time) error {
-	s.write.set(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit = t
 	return nil
 }
