@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"airplay2mqtt/bridge/config"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+)
+
+// usualConfig is read where no other file is named, if it is there.
+const usualConfig = "config.yaml"
+
+const configHelp = "read the configuration from this `file` (default ./config.yaml if it is there)"
+
+// load reads the configuration. Mistakes are told here, all of them.
+func (w world) load(path string) (config.Config, error) {
+	if path == "" {
+		if _, err := os.Stat(usualConfig); err == nil {
+			path = usualConfig
+		}
+	}
+	cfg, err := config.Load(path, w.environ)
+	var mistakes config.Mistakes
+	switch {
+	case errors.As(err, &mistakes):
+		for _, m := range mistakes {
+			fmt.Fprintln(w.stderr, m)
+		}
+		if len(mistakes) == 1 {
+			return cfg, errors.New("there is a mistake in the configuration")
+		}
+		return cfg, fmt.Errorf("there are %d mistakes in the configuration", len(mistakes))
+	case errors.Is(err, fs.ErrNotExist):
+		return cfg, fmt.Errorf("%w; without -config the defaults are used", err)
+	}
+	return cfg, err
+}
+
+// logger writes what happens to standard error.
+func (w world) logger(l config.Log) zerolog.Logger {
+	level, err := zerolog.ParseLevel(l.Level)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	var out io.Writer = w.stderr
+	if l.Format != "json" {
+		out = zerolog.ConsoleWriter{Out: w.stderr, NoColor: !isTerminal(w.stderr), TimeFormat: time.TimeOnly}
+	}
+	return zerolog.New(out).Level(level).With().Timestamp().Logger()
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
