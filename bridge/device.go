@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
@@ -83,17 +82,4 @@ func (d *device) learn(found discovery.Device) {
 	}
 	d.record.Device = found
 	d.target.Store(targetOf(found, d.override))
-}
-
-// open opens what a player is to play, inside the borders that the
-// configuration sets.
-func (b *Bridge) open(ctx context.Context, p player.Play) (audio.Track, error) {
-	if p.File == "" {
-		return b.opener.Open(ctx, p.URL)
-	}
-	f, err := b.folders.Open(p.File)
-	if err != nil {
-		return audio.Track{}, err
-	}
-	return b.opener.OpenReader(ctx, f, p.File)
 }
