@@ -3,6 +3,7 @@ package stream_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -52,6 +53,42 @@ func TestAPauseLosesNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestManyPausesLoseNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(1, 2))
+		for range 4 {
+			speaker, late := new(streamtest.Speaker), new(streamtest.Speaker)
+			sound := streamtest.Sound(second + random.Int64N(2*second))
+			sound.Chunk = 1 + random.IntN(500)
+			end := sound.Frames()
+			s := stream.New(sound, stream.Config{Lead: time.Duration(250+random.IntN(1000)) * time.Millisecond, LeadIn: random.IntN(12) - 1}, speaker)
+			wait := run(t.Context(), s)
+			for range 20 {
+				sound.Hold(random.Int64N(2 * end))
+				time.Sleep(time.Duration(random.Int64N(int64(500 * time.Millisecond))))
+				switch random.IntN(4) {
+				case 0, 1:
+					s.Pause(t.Context())
+					time.Sleep(time.Duration(random.Int64N(int64(time.Second))))
+					s.Resume(t.Context())
+				case 2:
+					s.Attach(t.Context(), late)
+				case 3:
+					s.Detach(t.Context(), late)
+				}
+			}
+			sound.Hold(end)
+			if err := wait(); err != nil {
+				t.Errorf("Run: got %v, want nil", err)
+			}
+			expect(t, "heard", speaker.Samples(), 0, end)
+			if got, want := s.Elapsed(), lasts(end); got != want {
+				t.Errorf("Elapsed: got %v, want %v", got, want)
+			}
+		}
+	})
 }
 
 func TestFrameNumbersOnlyGrow(t *testing.T) {

@@ -93,6 +93,21 @@ func (p *Player) ending(otherwise error) error {
 	return otherwise
 }
 
+// call calls the session and waits for its answer, but not for longer than
+// patience, not even if the session would.
+func (p *Player) call(ctx context.Context, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	answer := make(chan error, 1)
+	p.children.Go(func() { answer <- f(ctx) })
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("player: the session does not answer: %w", ctx.Err())
+	}
+}
+
 // release closes the session.
 func (p *Player) release() {
 	if session := p.session; session != nil {

@@ -87,9 +87,7 @@ func (p *Player) end(ctx context.Context, reason string) {
 
 // flush silences the receiver. A session that cannot is of no use.
 func (p *Player) flush(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := p.session.Flush(ctx); err != nil {
+	if err := p.call(ctx, p.session.Flush); err != nil {
 		p.cfg.Logger.Warn().Err(err).Msg("flush")
 		p.release()
 	}

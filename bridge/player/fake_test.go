@@ -312,6 +312,13 @@ func (h *house) session(n int) *session {
 	return h.dialled[n]
 }
 
+// dialledNow returns the sessions that were dialled.
+func (h *house) dialledNow() []*session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.dialled)
+}
+
 func (h *house) counts() (dials, opens int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

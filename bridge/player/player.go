@@ -216,8 +216,14 @@ func (p *Player) notify() {
 	}
 }
 
-// obey does what a command says. Who has its answer finds the state true.
+// obey does what a command says, by what is true by now: a session that is
+// over does nothing any more. Who has the answer finds the state told.
 func (p *Player) obey(ctx context.Context, o order) {
+	select {
+	case <-p.lost():
+		p.dropped(ctx)
+	default:
+	}
 	p.cfg.Logger.Debug().Str("command", fmt.Sprintf("%T", o.command)).Msg("obey")
 	answer := func(err error) {
 		p.notify()

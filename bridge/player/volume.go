@@ -140,9 +140,8 @@ func (p *Player) turn(ctx context.Context) error {
 	if p.session == nil || level == p.knob.sent || !p.state.VolumeKnown && !p.state.Muted {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := p.session.SetVolume(ctx, level); err != nil {
+	session := p.session
+	if err := p.call(ctx, func(ctx context.Context) error { return session.SetVolume(ctx, level) }); err != nil {
 		p.knob.sent = unset
 		return err
 	}

@@ -52,6 +52,9 @@ func Sound(frames int64) *Source { return &Source{frames: frames, ready: frames}
 // Again returns the same sound, from the beginning and unharmed.
 func (s *Source) Again() *Source { return Sound(s.frames) }
 
+// Frames returns how many frames it has.
+func (s *Source) Frames() int64 { return s.frames }
+
 // Hold makes Read return audio.ErrNotReady from frame n on, until it is
 // called again.
 func (s *Source) Hold(n int64) {

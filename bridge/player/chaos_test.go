@@ -1,0 +1,151 @@
+package player_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"airplay2mqtt/audio"
+	"airplay2mqtt/audio/stream/streamtest"
+	"airplay2mqtt/bridge/player"
+)
+
+// TestNothingIsForgotten lets hundreds of random things happen and then counts:
+// each command is answered once, each playback ends once, each session is
+// closed, and so is each sound. That no goroutine is left is held by the
+// bubble.
+func TestNothingIsForgotten(t *testing.T) {
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { live(t, rand.New(rand.NewPCG(seed, 1))) })
+		})
+	}
+}
+
+func live(t *testing.T, random *rand.Rand) {
+	upTo := func(most time.Duration) time.Duration { return time.Duration(random.Int64N(int64(most))) }
+	// The house calls these from the player's goroutines, one at a time.
+	luck := rand.New(rand.NewPCG(random.Uint64(), 2))
+	h := build(t, func(h *house) {
+		h.cfg.HangUp = 2 * time.Second
+		h.receiver = func() (player.Session, error) {
+			if luck.IntN(5) == 0 {
+				return nil, errors.New("nobody is at home")
+			}
+			s := newSession()
+			s.closeTakes = time.Duration(luck.Int64N(1e9))
+			s.volumeTakes = time.Duration(luck.Int64N(1e8))
+			s.StartTakes = time.Duration(luck.Int64N(2e9))
+			if luck.IntN(5) == 0 {
+				s.FlushTakes = time.Minute
+			}
+			if luck.IntN(10) == 0 {
+				s.StartTakes = time.Minute
+			}
+			h.dialled = append(h.dialled, s)
+			return s, nil
+		}
+	})
+	h.put("bell", second/2)
+	h.put("music", 20*second)
+	h.put("radio", 20*second)
+	radio := h.sounds["radio"]
+	radio.Live = true
+	h.sounds["radio"] = radio
+
+	var asked, answered atomic.Int64
+	for range 150 {
+		h.set(func() { h.dialTake, h.openTake = upTo(2*time.Second), upTo(2*time.Second) })
+		h.set(func() {
+			h.sounds["album"] = audio.Track{Source: streamtest.Sound(20 * second).Seekable()}
+		})
+		if n := len(h.dialledNow()); n > 0 && random.IntN(8) == 0 {
+			err := []error{nil, errors.New("the wire is cut"), takenOver{}}[random.IntN(3)]
+			h.session(n - 1).hangUp(err)
+		}
+		c := []player.Command{
+			player.Play{File: "bell"}, player.Play{File: "music"}, player.Play{File: "album"}, player.Play{URL: "radio"}, player.Play{File: "none"},
+			player.Pause{}, player.Resume{}, player.PlayPause{}, player.PlayPause{}, player.Stop{},
+			player.Seek{To: upTo(30 * time.Second)}, player.Seek{To: -upTo(5 * time.Second), Relative: true},
+			player.SetVolume{Level: random.Float64(), Fade: upTo(3 * time.Second)}, player.Mute{To: player.MuteToggle},
+		}[random.IntN(14)]
+		asked.Add(1)
+		var once atomic.Bool
+		if err := h.player.Send(c, func(error) {
+			if once.Swap(true) {
+				t.Errorf("%T was answered twice", c)
+			}
+			answered.Add(1)
+		}); err != nil {
+			asked.Add(-1)
+		}
+		time.Sleep(upTo([]time.Duration{time.Millisecond, 3 * time.Second, 20 * time.Second}[random.IntN(3)]))
+	}
+	began := time.Now()
+	h.stop()
+	if took := time.Since(began); took > 7*time.Second {
+		t.Errorf("Run returned after %v, want 7s at most", took)
+	}
+	time.Sleep(time.Minute)
+	if asked.Load() != answered.Load() {
+		t.Errorf("%d commands were asked, %d answered", asked.Load(), answered.Load())
+	}
+	ends := map[string]int{}
+	for _, e := range h.happened() {
+		if id, rest, _ := strings.Cut(e, " "); !strings.HasPrefix(rest, player.PlaybackStarted) {
+			ends[id]++
+		}
+	}
+	for id, n := range ends {
+		if n != 1 {
+			t.Errorf("%s ended %d times", id, n)
+		}
+	}
+	if len(ends) < 30 {
+		t.Errorf("%d playbacks ended, which proves little", len(ends))
+	}
+	for i, s := range h.dialledNow() {
+		if !s.isClosed() {
+			t.Errorf("session %d is open", i)
+		}
+	}
+}
+
+func TestASessionThatHeedsNothingDoesNotKeepTheHouse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rude := make(chan struct{})
+		h := build(t, func(h *house) {
+			h.receiver = func() (player.Session, error) {
+				s := newSession()
+				s.Rude = rude
+				s.closeTakes = time.Hour
+				h.dialled = append(h.dialled, s)
+				return s, nil
+			}
+		})
+		h.put("bell", second)
+		play := h.ask(player.Play{File: "bell"})
+		time.Sleep(time.Second)
+		began := time.Now()
+		stopped := h.ask(player.Stop{})
+		if err := <-play; !errors.Is(err, player.ErrReplaced) {
+			t.Errorf("Play: got %v, want %v", err, player.ErrReplaced)
+		}
+		<-stopped
+		if took := time.Since(began); took > 6*time.Second {
+			t.Errorf("Stop was answered after %v, want 6s at most", took)
+		}
+		began = time.Now()
+		h.stop()
+		if took := time.Since(began); took > 9*time.Second {
+			t.Errorf("Run returned after %v, want 9s at most", took)
+		}
+		close(rude)
+		time.Sleep(2 * time.Hour)
+	})
+}
