@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 // Secret is the broker's password, from wherever it was given.
@@ -39,4 +41,14 @@ func (c Config) Redacted() Config {
 		hide(&c.Devices[i].Password)
 	}
 	return c
+}
+
+// Map is the configuration under the keys that it has in the file.
+func (c Config) Map() map[string]any {
+	text, err := yaml.Marshal(c)
+	m := map[string]any{}
+	if err != nil || yaml.Unmarshal(text, &m) != nil {
+		panic("config: a configuration cannot be written") // a mistake of ours
+	}
+	return m
 }
