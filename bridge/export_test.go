@@ -30,3 +30,11 @@ func Render(s player.State, pairing string, now time.Time) []byte {
 func Keys(s player.State, pairing string, now time.Time) map[string]string {
 	return render(s, pairing, now).keys()
 }
+
+// Keys are all keys that a verb's payload may hold.
+func (v verb) Keys() []string {
+	if v.main == "" {
+		return v.keys
+	}
+	return append([]string{v.main}, v.keys...)
+}

@@ -1,0 +1,101 @@
+package bridge_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"airplay2mqtt/bridge"
+)
+
+func topicsPage(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/topics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// section is what stands below a heading, up to the next of its kind.
+func section(page, heading string) string {
+	_, rest, _ := strings.Cut(page, "\n## "+heading+"\n")
+	text, _, _ := strings.Cut(rest, "\n## ")
+	return text
+}
+
+func TestEveryCommandIsDocumented(t *testing.T) {
+	commands := section(topicsPage(t), "Commands")
+	rows := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `airplay/kitchen/(\\w+)` (.*)$").FindAllStringSubmatch(commands, -1) {
+		rows[m[1]] = m[2]
+	}
+	for name, v := range bridge.Verbs() {
+		row, ok := rows[name]
+		if !ok {
+			t.Errorf("%s is a command and stands not in docs/topics.md", name)
+			continue
+		}
+		for _, key := range v.Keys() {
+			if !strings.Contains(row, "`"+key+"`") && !strings.Contains(commands, "`"+key+"`") {
+				t.Errorf("%s takes %s, which docs/topics.md does not say", name, key)
+			}
+		}
+	}
+	for name := range rows {
+		if _, ok := bridge.Verbs()[name]; !ok {
+			t.Errorf("docs/topics.md has the command %s, which there is not", name)
+		}
+	}
+}
+
+// codes are the words that the sources of this package use as error codes.
+func codes(t *testing.T) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pattern := regexp.MustCompile(`return "([a-z_]+)"\n|refusal\{\s*"([a-z_]+)"|&problem\{\s*"([a-z_]+)"`)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range pattern.FindAllStringSubmatch(string(text), -1) {
+			word := m[1] + m[2] + m[3]
+			if m[1] == "" || file == "problems.go" {
+				found[word] = true
+			}
+		}
+	}
+	return found
+}
+
+func TestEveryErrorCodeIsDocumented(t *testing.T) {
+	answers := section(topicsPage(t), "Answers")
+	documented := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(answers, -1) {
+		documented[m[1]] = true
+	}
+	used := codes(t)
+	if len(used) < 15 {
+		t.Fatalf("found only %d codes in the sources: %v", len(used), used)
+	}
+	for code := range used {
+		if !documented[code] {
+			t.Errorf("%s is a code and stands not in docs/topics.md", code)
+		}
+	}
+	for code := range documented {
+		if !used[code] {
+			t.Errorf("docs/topics.md has the code %s, which nothing gives", code)
+		}
+	}
+}
