@@ -80,7 +80,7 @@ type tune [][2]int16
 func counting(n int) tune {
 	t := make(tune, n)
 	for i := range t {
-		t[i] = [2]int16{int16(i%30000 + 1), int16(-i / 30000 - 1)}
+		t[i] = [2]int16{int16(i%30000 + 1), int16(-i/30000 - 1)}
 	}
 	return t
 }

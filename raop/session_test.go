@@ -16,14 +16,14 @@ func TestEveryFrameIsHeardWhenItIsDue(t *testing.T) {
 		tl := h.play(s, song, pace{from: leadIn})
 		time.Sleep(3 * time.Second)
 		if got := sound(h.rx.Heard()); !slices.Equal(got, song) {
-			t.Errorf("heard %d frames, want the %d that were sent", len(got), len(song))
+			h.Errorf("heard %d frames, want the %d that were sent", len(got), len(song))
 		}
 		log := h.rx.Log()
 		if len(log.Spans) != 1 || log.Gaps != 0 || log.Late != 0 {
-			t.Fatalf("got %d spans, %d gaps, %d late, want 1, 0, 0", len(log.Spans), log.Gaps, log.Late)
+			h.Fatalf("got %d spans, %d gaps, %d late, want 1, 0, 0", len(log.Spans), log.Gaps, log.Late)
 		}
 		if off := log.Spans[0].At.Sub(tl.Time); off.Abs() > time.Millisecond {
-			t.Errorf("heard %v from when it was due", off)
+			h.Errorf("heard %v from when it was due", off)
 		}
 	})
 }
