@@ -13,16 +13,15 @@ import (
 
 // addStatic makes the device of a configured host.
 func (b *Bridge) addStatic(c config.Device) {
-	id := config.NormalID(c.ID)
-	if id == "" {
-		id = "STATIC_" + strings.ToUpper(slugOf(c.Name))
-	}
-	rec := b.registry.get(id, c.Name)
+	rec := b.registry.get(cmp.Or(config.NormalID(c.ID), staticID(c.Name)), c.Name)
 	rec.Static = true
 	rec.Device.Name = c.Name
 	d := b.add(rec, false)
 	b.probe(d)
 }
+
+// staticID is the id of a configured device whose hardware address is not known.
+func staticID(name string) string { return "STATIC_" + strings.ToUpper(slugOf(name)) }
 
 // add makes a device and starts its player. What the broker is told of it is
 // true from here on.

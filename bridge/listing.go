@@ -35,7 +35,7 @@ type Listing struct {
 func List(found discovery.Device, override config.Device) Listing {
 	t := targetOf(found, override)
 	l := Listing{
-		ID:           found.ID,
+		ID:           cmp.Or(found.ID, staticID(found.Name)),
 		Slug:         slugOf(found.Name),
 		Name:         found.Name,
 		Manufacturer: t.airplay.Manufacturer,

@@ -1,0 +1,20 @@
+package main
+
+import (
+	"context"
+	"io"
+)
+
+// Main runs the program as a shell would, in a world of its own.
+func Main(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, environ []string, args ...string) int {
+	return world{stdin, stdout, stderr, environ}.main(ctx, args)
+}
+
+// Names are all commands.
+func Names() []string {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	return names
+}
