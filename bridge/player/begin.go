@@ -136,26 +136,50 @@ func (p *Player) begun(ctx context.Context) {
 	b.began = true
 	b.give(nil)
 	p.event(PlaybackStarted, "", Problem{})
-	p.show(ctx)
+	p.inform(ctx, tagsAre(b.tags), placeIs(b.stream.Elapsed()))
 	if len(b.tags.Artwork) > 0 || p.artwork {
 		p.artwork = len(b.tags.Artwork) > 0
 		p.cfg.Artwork(b.tags.Artwork)
 	}
 }
 
-// show sends the receiver what is playing.
-func (p *Player) show(ctx context.Context) {
-	session, tags := p.session, p.main.tags
+// inform tells the receiver something that may take its time, one after
+// another.
+func (p *Player) inform(ctx context.Context, news ...func(ctx context.Context, s Session) error) {
+	session := p.session
 	if session == nil {
 		return
 	}
+	before, done := p.informed, make(chan struct{})
+	p.informed = done
 	p.children.Go(func() {
+		defer close(done)
+		if before != nil {
+			<-before
+		}
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		if err := session.SetTags(ctx, tags); err != nil {
-			p.cfg.Logger.Debug().Err(err).Msg("tags were not taken")
+		for _, tell := range news {
+			if err := tell(ctx, session); err != nil {
+				p.cfg.Logger.Debug().Err(err).Msg("the receiver was not informed")
+			}
 		}
 	})
+}
+
+// tagsAre is the news of what is playing.
+func tagsAre(tags audio.Tags) func(context.Context, Session) error {
+	return func(ctx context.Context, s Session) error { return s.SetTags(ctx, tags) }
+}
+
+// placeIs is the news of where in the sound the ear is.
+func placeIs(at time.Duration) func(context.Context, Session) error {
+	return func(ctx context.Context, s Session) error {
+		if t, ok := s.(PositionTaker); ok {
+			return t.SetPosition(ctx, at)
+		}
+		return nil
+	}
 }
 
 // titled keeps what a radio plays until that is heard, which is when what was
@@ -176,7 +200,7 @@ func (p *Player) titleHeard(ctx context.Context) {
 	}
 	p.main.tags.Title = p.main.title
 	p.state.Title = p.main.title
-	p.show(ctx)
+	p.inform(ctx, tagsAre(p.main.tags))
 }
 
 // observe asks the session whether its receiver follows our clock.

@@ -28,12 +28,12 @@ func (p *Player) finished(ctx context.Context) {
 }
 
 // broken ends the playback because the session is of no use any more. One
-// that was kept from before may have been so for long: then another is
-// dialled.
+// that was kept from before may have been lost, or taken by another sender,
+// before this sound was asked for: then another is dialled.
 func (p *Player) broken(ctx context.Context, err error) {
 	b := p.main
 	switch {
-	case b.warm && !b.began && !takenOver(err):
+	case b.warm && !b.began:
 		p.cfg.Logger.Info().Err(err).Msg("the session that was kept is dead; dial again")
 		if b.stream == nil { // the sound is still being opened
 			p.release()

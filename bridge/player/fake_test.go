@@ -25,6 +25,7 @@ type session struct {
 	volumes    []float64
 	volumeAt   []time.Time
 	tags       []audio.Tags
+	places     []time.Duration
 	confidence string
 	over       chan struct{}
 	err        error
@@ -52,6 +53,13 @@ func (s *session) SetTags(_ context.Context, t audio.Tags) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tags = append(s.tags, t)
+	return nil
+}
+
+func (s *session) SetPosition(_ context.Context, at time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.places = append(s.places, at)
 	return nil
 }
 
@@ -103,6 +111,13 @@ func (s *session) shown() []audio.Tags {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.tags)
+}
+
+// shownAt returns the positions that the session was told.
+func (s *session) shownAt() []time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.places)
 }
 
 func (s *session) isClosed() bool {

@@ -24,9 +24,9 @@ func (p *Player) pause(ctx context.Context) error {
 		p.state.Status = Paused
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	limit, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := b.stream.Pause(ctx)
+	err := b.stream.Pause(limit)
 	p.listen(ctx)
 	return err
 }
@@ -73,7 +73,7 @@ func (p *Player) takeUp(ctx context.Context) error {
 			return err
 		}
 		b.sink = p.session
-		p.show(ctx)
+		p.inform(ctx, tagsAre(b.tags), placeIs(b.stream.Elapsed()))
 	}
 	b.paused = false
 	err := b.stream.Resume(limit)
@@ -104,7 +104,7 @@ func (p *Player) giveUpResuming() {
 }
 
 // seek goes to another place of the sound.
-func (p *Player) seek(ctx context.Context, c Seek) error {
+func (p *Player) seek(life context.Context, c Seek) error {
 	b := p.main
 	switch {
 	case b == nil || b.stream == nil:
@@ -116,12 +116,13 @@ func (p *Player) seek(ctx context.Context, c Seek) error {
 	if c.Relative {
 		to += b.stream.Elapsed()
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(life, patience)
 	defer cancel()
 	err := b.stream.Seek(ctx, max(to, 0))
-	p.listen(ctx)
+	p.listen(life)
 	if !errors.Is(err, audio.ErrNotSeekable) {
 		p.place(b.stream.Elapsed())
+		p.inform(life, placeIs(p.state.Position))
 	}
 	return err
 }

@@ -57,6 +57,9 @@ func TestAPauseOutlivesTheSession(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		expect(t, "before", h.session(0).Samples(), streamtest.Samples(0, second+1))
 		expect(t, "after", h.session(1).Samples(), streamtest.Samples(second+1, 3*second))
+		if got := h.session(1).shownAt(); len(got) != 1 || got[0].Round(time.Millisecond) != time.Second {
+			t.Errorf("positions: got %v, want 1s on the new session", got)
+		}
 		if got := h.session(1).said(); len(got) != 1 {
 			t.Errorf("volumes: got %v, want one on the new session", got)
 		}
@@ -190,6 +193,10 @@ func TestSeekGoesElsewhere(t *testing.T) {
 			t.Errorf("state: got %v at %v, want paused at 58s", got.Status, got.Position)
 		}
 		h.must(player.Resume{})
+		synctest.Wait()
+		if diff := cmp.Diff([]time.Duration{0, 30 * time.Second, 21 * time.Second, 0, 58 * time.Second}, h.session(0).shownAt()); diff != "" {
+			t.Errorf("positions (-want +got):\n%s", diff)
+		}
 		time.Sleep(4 * time.Second)
 		if got := h.state().Status; got != player.Idle {
 			t.Errorf("state: got %v, want idle", got)

@@ -120,13 +120,14 @@ type Player struct {
 	main        *playback // what is playing, or about to; nil: nothing
 	opening     *child[audio.Track]
 	dialing     *child[Session]
-	session     Session     // nil: none
-	plays       int         // how many Plays there were
-	artwork     bool        // some was told
-	waiting     func(error) // who waits for a session, to resume; nil: nobody
-	idle        alarm       // when to hang up
-	look        alarm       // when to ask the session for its confidence
-	retitle     alarm       // when a new title is heard
+	session     Session       // nil: none
+	informed    chan struct{} // closed when the receiver was told the last news; nil: there were none
+	plays       int           // how many Plays there were
+	artwork     bool          // some was told
+	waiting     func(error)   // who waits for a session, to resume; nil: nobody
+	idle        alarm         // when to hang up
+	look        alarm         // when to ask the session for its confidence
+	retitle     alarm         // when a new title is heard
 	knob        knob
 }
 

@@ -348,6 +348,35 @@ func TestASessionThatDiedInSilenceIsDialledAgain(t *testing.T) {
 	}
 }
 
+func TestAKeptSessionThatIsLostWhileASoundIsOpenedIsDialledAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := build(t, nil)
+		h.put("bell", second)
+		h.must(player.Play{File: "bell"})
+		time.Sleep(5 * time.Second)
+		h.set(func() { h.openTake = 500 * time.Millisecond })
+		play := h.ask(player.Play{File: "bell"})
+		time.Sleep(100 * time.Millisecond)
+		h.session(0).hangUp(takenOver{})
+		if err := <-play; err != nil {
+			t.Errorf("Play: got %v, want nil", err)
+		}
+		if dials, opens := h.counts(); dials != 2 || opens != 2 {
+			t.Errorf("dialled %d times and opened %d times, want twice each", dials, opens)
+		}
+		// One that is lost again is not dialled for ever.
+		play = h.ask(player.Play{File: "bell"})
+		time.Sleep(100 * time.Millisecond)
+		h.set(func() {
+			h.receiver = func() (player.Session, error) { s := newSession(); s.hangUp(takenOver{}); return s, nil }
+		})
+		h.session(1).hangUp(takenOver{})
+		if err := <-play; !errors.Is(err, player.ErrTakenOver) {
+			t.Errorf("Play: got %v, want %v", err, player.ErrTakenOver)
+		}
+	})
+}
+
 func TestReceiversAreDialledOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := build(t, func(h *house) {

@@ -3,6 +3,7 @@ package player
 import (
 	"context"
 	"errors"
+	"time"
 
 	"airplay2mqtt/audio"
 	"airplay2mqtt/audio/stream"
@@ -11,7 +12,7 @@ import (
 // A Session is a connection with a receiver: a sink with a volume knob. All
 // methods may be called at any time, from several goroutines; those that take
 // a context wait no longer than it allows. It may also be a stream.Floor, a
-// VolumeTeller and a ClockWatcher.
+// VolumeTeller, a PositionTaker and a ClockWatcher.
 type Session interface {
 	stream.Sink
 	// SetVolume takes a level from 0 to 1, 0 being silence.
@@ -31,6 +32,13 @@ type Session interface {
 // A VolumeTeller is a session that may know its receiver's volume.
 type VolumeTeller interface {
 	Volume() (level float64, known bool)
+}
+
+// A PositionTaker is a session whose receiver shows how far a sound has come.
+// It is told when that jumps, after SetTags, and waits no longer than ctx
+// allows.
+type PositionTaker interface {
+	SetPosition(ctx context.Context, at time.Duration) error
 }
 
 // A ClockWatcher is a session that knows whether its receiver follows our
