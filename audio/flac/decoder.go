@@ -54,7 +54,7 @@ type Decoder struct {
 	pos       int64 // the frame that Read gives next, before block and silence
 	seeking   bool  // frames before pos are passed over
 	damaged   bool  // bytes have been passed over since the last frame
-	lost      int64 // how many, and how many were decoded in vain
+	lost      int64 // how many; see maxLost
 	decoded   bool  // at least one frame
 
 	silence int64 // frames that stand for what is lost, before block
@@ -171,8 +171,7 @@ func (d *Decoder) next() error {
 		}
 		f, size, err := d.engine.decode(d.in, h)
 		if err != nil {
-			d.lose(1)
-			d.lost += int64(size)
+			d.refuse(size)
 			continue
 		}
 		d.in.skip(int64(size))
@@ -212,8 +211,16 @@ func (d *Decoder) accept(start int64, f *frame.Frame) {
 	d.decoded, d.damaged, d.lost = true, false, 0
 }
 
-// maxLost bounds the bytes that are looked at before a frame is found.
-const maxLost = 64 << 20
+// maxLost is how many bytes in a row may be no frame. One that was decoded in
+// vain counts for four, because that takes longer.
+const maxLost = 32 << 20
+
+// refuse passes over the beginning of what proved to be no frame after size
+// bytes of it were decoded.
+func (d *Decoder) refuse(size int) {
+	d.lose(1)
+	d.lost += 4 * int64(size)
+}
 
 // lose passes over n bytes of the window that are no frame.
 func (d *Decoder) lose(n int) {

@@ -336,7 +336,7 @@ func clearLength(data []byte) {
 }
 
 func TestSeeksAreExact(t *testing.T) {
-	wav := sound(t, 44100, 16, 2, 10)
+	wav := sound(t, 44100, 16, 2, 5)
 	for _, tt := range []struct {
 		name string
 		args []string

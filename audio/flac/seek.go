@@ -37,7 +37,7 @@ func (d *Decoder) lastFrame() int64 {
 		if last := d.lastFrameFrom(max(d.end-back, d.start)); last >= 0 {
 			return last
 		}
-		if d.end-back <= d.start || back > maxLost {
+		if d.end-back <= d.start || d.lost >= maxLost {
 			return -1
 		}
 	}
@@ -56,8 +56,7 @@ func (d *Decoder) lastFrameFrom(offset int64) (last int64) {
 		}
 		_, size, err := d.engine.decode(d.in, h)
 		if err != nil {
-			d.lose(1)
-			d.lost += int64(size)
+			d.refuse(size)
 			continue
 		}
 		last = d.numbering.start(h) + int64(h.blockSize)
@@ -135,8 +134,7 @@ func (d *Decoder) probe(from, to int64) (point, bool) {
 		if err == nil {
 			return point{d.in.offset, d.numbering.start(h), int64(h.blockSize)}, true
 		}
-		d.lose(1)
-		d.lost += int64(size)
+		d.refuse(size)
 	}
 	return point{}, false
 }

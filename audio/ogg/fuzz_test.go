@@ -134,7 +134,7 @@ func FuzzVorbisSetup(f *testing.F) {
 func TestMutationsNeverPanic(t *testing.T) {
 	all := append(seeds(t), smallest())
 	rnd := rand.New(rand.NewPCG(5, 6))
-	times := 400
+	times := 200
 	if testing.Short() {
 		times = 40
 	}

@@ -416,7 +416,7 @@ var pngRest = []byte("\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06
 	"\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff\xff\x7f\x00\t\xfb\x03\xfd\x05CE\xca\x00\x00\x00\x00IEND\xaeB`\x82")
 
 func TestSeeksAreExact(t *testing.T) {
-	wav := sound(t, 44100, 2, 8)
+	wav := sound(t, 44100, 2, 4)
 	for _, tt := range []struct {
 		name string
 		data []byte
