@@ -25,7 +25,7 @@ func TestDamageIsSilence(t *testing.T) {
 		data []byte
 		same bool // what is not lost is the same as without damage
 	}{
-		{"vorbis", vorbis(t, wav, "-q", "6"), true},
+		{"vorbis", vorbis(t, wav, "-q", "10"), true},
 		{"flac", oggFLAC(t, wav), true},
 		{"opus", opus(t, wav48, "--bitrate", "256"), false},
 	} {
