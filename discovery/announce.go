@@ -92,15 +92,16 @@ func (i Instance) check() (text []string, err error) {
 	return text, nil
 }
 
-// An announcer has at most one server of zeroconf. It is used by one goroutine,
-// because the server cannot be changed and ended at the same time.
+// An announcer has a server of zeroconf for the loopback and one for the other
+// interfaces, because what is announced there has other addresses. It is used
+// by one goroutine: a server cannot be changed and ended at the same time.
 type announcer struct {
 	cfg      Config
 	instance Instance
 	text     []string
 	trouble  trouble
 	on       []netif
-	server   *zeroconf.Server
+	servers  []*zeroconf.Server
 	since    time.Time
 }
 
@@ -108,22 +109,39 @@ type announcer struct {
 // look again.
 func (a *announcer) look(now time.Time) time.Duration {
 	ifaces, err := interfaces(a.cfg.Interfaces)
-	if a.server != nil && slices.EqualFunc(ifaces, a.on, netif.equal) {
+	if len(a.servers) > 0 && slices.EqualFunc(ifaces, a.on, netif.equal) {
 		return lookEvery
 	}
 	a.goodbye()
-	if len(ifaces) > 0 {
-		err = a.register(ifaces)
+	a.on, a.since = ifaces, now
+	inside, outside := split(ifaces)
+	if failed := errors.Join(a.register(inside), a.register(outside)); failed != nil {
+		err = failed
 	}
-	a.trouble.report(err)
-	if err != nil {
+	if len(a.servers) == 0 {
+		a.trouble.report(err)
 		return blindPause
 	}
-	a.on, a.since = ifaces, now
+	a.trouble.report(nil)
 	return lookEvery
 }
 
-func (a *announcer) register(ifaces []netif) (err error) {
+// split parts the loopback from the other interfaces.
+func split(ifaces []netif) (inside, outside []netif) {
+	for _, n := range ifaces {
+		if n.loopback {
+			inside = append(inside, n)
+		} else {
+			outside = append(outside, n)
+		}
+	}
+	return inside, outside
+}
+
+func (a *announcer) register(ifaces []netif) error {
+	if len(ifaces) == 0 {
+		return nil
+	}
 	i := a.instance
 	var ips []string
 	for _, addr := range i.addrs(ifaces) {
@@ -131,22 +149,25 @@ func (a *announcer) register(ifaces []netif) (err error) {
 	}
 	// Given the domain "local.", zeroconf makes "host.local.local." of a host;
 	// given "local", it leaves it alone.
-	a.server, err = zeroconf.RegisterProxy(
+	s, err := zeroconf.RegisterProxy(
 		presented(i.Name), i.Type, "local", int(i.Port), i.host()+".local.", ips, a.text, nets(ifaces))
 	if err != nil {
-		a.server = nil
+		return err
 	}
-	return err
+	a.servers = append(a.servers, s)
+	return nil
 }
 
 // goodbye ends the registration and tells the network.
 func (a *announcer) goodbye() {
-	if a.server == nil {
+	if len(a.servers) == 0 {
 		return
 	}
-	time.Sleep(time.Until(a.since.Add(settled)))
-	a.server.Shutdown()
-	a.server = nil
+	<-time.After(time.Until(a.since.Add(settled)))
+	for _, s := range a.servers {
+		s.Shutdown()
+	}
+	a.servers = nil
 }
 
 func (i Instance) host() string {
@@ -168,7 +189,7 @@ func (i Instance) addrs(ifaces []netif) []netip.Addr {
 	var found []netip.Addr
 	for _, n := range ifaces {
 		if !n.loopback {
-			return nil
+			continue
 		}
 		for _, p := range n.prefixes {
 			found = append(found, p.Addr())

@@ -37,6 +37,15 @@ func TestTwoServicesAreOneDevice(t *testing.T) {
 	})
 }
 
+func TestTXTIsBothRecordsInOne(t *testing.T) {
+	d := discovery.Device{
+		RAOP:    &discovery.Service{TXT: map[string]string{"am": "x", "pw": "true", "vs": "1"}},
+		AirPlay: &discovery.Service{TXT: map[string]string{"model": "y", "pw": "", "vs": "2"}},
+	}
+	want(t, d.TXT(), map[string]string{"am": "x", "model": "y", "pw": "true", "vs": "2"})
+	want(t, discovery.Device{}.TXT(), map[string]string{})
+}
+
 func TestADeviceWithOneServiceIsToldSoon(t *testing.T) {
 	live(t, discovery.Config{}, func(h *house) {
 		s := kitchen()

@@ -34,6 +34,24 @@ type Device struct {
 	Leader string
 }
 
+// TXT is both TXT records in one, as [airplay2mqtt/airplay.ParseInfo] and
+// [airplay2mqtt/raop.ParseInfo] take them. Where both have a key, that of
+// AirPlay counts, unless it is empty.
+func (d Device) TXT() map[string]string {
+	m := map[string]string{}
+	for _, s := range []*Service{d.RAOP, d.AirPlay} {
+		if s == nil {
+			continue
+		}
+		for key, value := range s.TXT {
+			if m[key] == "" || value != "" {
+				m[key] = value
+			}
+		}
+	}
+	return m
+}
+
 // A Service is what a device announces for one protocol.
 type Service struct {
 	Port uint16

@@ -34,6 +34,10 @@ type addr struct {
 // hear takes an address in, and tells whether it was new. fresh is what else
 // the same packet said, which must not be flushed with what was before.
 func (h *host) hear(now time.Time, r record, a netip.Addr, iface int, fresh []netip.Addr) bool {
+	if r.ttl == 0 {
+		h.goodbye(now, a, iface)
+		return false
+	}
 	if iface != 0 {
 		h.forget(func(old addr) bool { return old.iface == 0 })
 	} else if slices.ContainsFunc(h.addrs, func(old addr) bool { return old.iface != 0 }) {
@@ -44,18 +48,24 @@ func (h *host) hear(now time.Time, r record, a netip.Addr, iface int, fresh []ne
 	}
 	i := slices.IndexFunc(h.addrs, func(old addr) bool { return old.Addr == a && old.iface == iface })
 	switch {
-	case i >= 0 && r.ttl == 0:
-		h.addrs[i].expires = earlier(h.addrs[i].expires, now.Add(goodbyeGrace))
-		return false
 	case i >= 0:
 		h.addrs[i].heard, h.addrs[i].expires = now, now.Add(r.ttl)
 		return false
-	case r.ttl == 0 || len(h.addrs) >= maxAddrs:
+	case len(h.addrs) >= maxAddrs:
 		return false
 	}
 	h.addrs = append(h.addrs, addr{a, iface, now, now.Add(r.ttl)})
 	h.last = nil
 	return true
+}
+
+// goodbye lets an address end, unless it is said again.
+func (h *host) goodbye(now time.Time, a netip.Addr, iface int) {
+	for i, old := range h.addrs {
+		if old.Addr == a && (old.iface == iface || old.iface == 0) {
+			h.addrs[i].expires = earlier(old.expires, now.Add(goodbyeGrace))
+		}
+	}
 }
 
 // flush lets the addresses of a family end that were not said again.
