@@ -14,7 +14,7 @@ import (
 // packet builds the next packet in the ring: header and payload, unencrypted.
 func (b *beat) packet(p stream.Packet, ssrc uint32, pcm bool) []byte {
 	h := rtp.Header{Marker: b.marker, Seq: b.seq, Time: b.line.rtp(p.Frame), SSRC: ssrc}
-	b.next = h.Time + alac.FramesPerPacket
+	b.next, b.end = h.Time+alac.FramesPerPacket, p.Frame+alac.FramesPerPacket
 	packet := h.AppendTo(b.ring.claim(b.seq))
 	if pcm {
 		return appendPCM(packet, p.Payload)

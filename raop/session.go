@@ -82,6 +82,7 @@ type beat struct {
 	marker    bool // the next packet is the first of its line
 	seq       uint16
 	next      uint32 // the time stamp behind the last packet
+	end       int64  // its frame on the line
 	announced uint32 // latency in frames
 	ring      ring
 	sync      syncPlan
@@ -178,7 +179,7 @@ func (s *Session) Start(ctx context.Context, tl stream.Timeline) error {
 		s.tags.pause(b.line.later(s.offset).tl.FrameAt(now))
 	}
 	b.line = line{tl: tl, base: b.nextBase(tl.Time)}
-	b.next = b.line.base
+	b.next, b.end = b.line.base, tl.Frame
 	b.begun, b.running, b.marker = true, true, true
 	b.announced = s.announce(tl.Time.Add(s.offset).Sub(now))
 	told := b.sync.begin(now)
@@ -205,8 +206,8 @@ func (b *beat) nextBase(t time.Time) uint32 {
 	if !b.begun {
 		return b.next
 	}
-	if on := b.line.rtpAt(t); int32(on-b.next) > 0 {
-		return on
+	if f := b.line.tl.FrameAt(t); f > b.end {
+		return b.line.rtp(f)
 	}
 	return b.next
 }
@@ -283,7 +284,9 @@ func (s *Session) stamp(p stream.Packet, now time.Time) ([]byte, error) {
 	return packet, nil
 }
 
-// Flush makes the receiver forget what it has not played yet.
+// Flush makes the receiver forget what it has not played yet. The line goes
+// on, and syncs with it, so that the next Start finds a receiver that knows
+// where it is.
 func (s *Session) Flush(ctx context.Context) error {
 	s.mu.Lock()
 	b := &s.beat
@@ -293,7 +296,6 @@ func (s *Session) Flush(ctx context.Context) error {
 	}
 	b.running, b.sent = false, false
 	b.ring.forget()
-	b.sync.end()
 	s.mu.Unlock()
 	if !sent {
 		return nil // AirConnect takes no FLUSH at the position of RECORD

@@ -33,15 +33,6 @@ func (p *syncPlan) begin(now time.Time) <-chan struct{} {
 	return p.told
 }
 
-// end plans no more.
-func (p *syncPlan) end() {
-	p.due = time.Time{}
-	if p.told != nil { // a Start that was flushed before it was told
-		close(p.told)
-		p.told = nil
-	}
-}
-
 // step plans the one after the sync that is sent now.
 func (p *syncPlan) step(now time.Time) {
 	between := syncBetween

@@ -191,9 +191,10 @@ func picture(t *testing.T, w, h int, encode func(*bytes.Buffer, image.Image) err
 	return b.Bytes()
 }
 
+func asJPEG(b *bytes.Buffer, i image.Image) error { return jpeg.Encode(b, i, nil) }
+func asPNG(b *bytes.Buffer, i image.Image) error  { return png.Encode(b, i) }
+
 func TestArtworkIsMadeToFit(t *testing.T) {
-	asJPEG := func(b *bytes.Buffer, i image.Image) error { return jpeg.Encode(b, i, nil) }
-	asPNG := func(b *bytes.Buffer, i image.Image) error { return png.Encode(b, i) }
 	small := picture(t, 40, 30, asPNG)
 	if got, kind := raop.FitArtwork(small); !bytes.Equal(got, small) || kind != "image/png" {
 		t.Errorf("a small one: got %d bytes of %s, want it unchanged", len(got), kind)

@@ -129,6 +129,15 @@ func (r *Receiver) HangUp() {
 	}
 }
 
+// ClosePorts closes the ports of who plays, and not the connection: a receiver
+// that has forgotten a session.
+func (r *Receiver) ClosePorts() {
+	r.mu.Lock()
+	s := r.current
+	r.mu.Unlock()
+	s.closePorts()
+}
+
 func (r *Receiver) end(abrupt bool) {
 	r.once.Do(func() {
 		close(r.over)

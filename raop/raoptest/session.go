@@ -74,7 +74,8 @@ type hole struct {
 
 func newSession(r *Receiver, conn net.Conn, sound sound) *session {
 	return &session{r: r, conn: conn, sound: sound, clock: ntp.NewClock(), born: time.Now(),
-		over: make(chan struct{}), wake: make(chan struct{}, 1), synced: make(chan struct{})}
+		over: make(chan struct{}), wake: make(chan struct{}, 1), synced: make(chan struct{}),
+		anchor: anchor{latency: 88200}} // until a sync says otherwise
 }
 
 // open opens the ports and begins to listen.
@@ -106,11 +107,7 @@ func (s *session) end() {
 	}
 	s.once.Do(func() {
 		close(s.over)
-		for _, c := range []net.PacketConn{s.audio, s.control, s.timing} {
-			if c != nil {
-				c.Close()
-			}
-		}
+		s.closePorts()
 		s.r.mu.Lock()
 		if s.r.current == s {
 			s.r.current = nil
@@ -118,6 +115,17 @@ func (s *session) end() {
 		s.r.mu.Unlock()
 	})
 	s.wg.Wait()
+}
+
+func (s *session) closePorts() {
+	if s == nil {
+		return
+	}
+	for _, c := range []net.PacketConn{s.audio, s.control, s.timing} {
+		if c != nil {
+			c.Close()
+		}
+	}
 }
 
 // after does something later, unless the session ends first.
@@ -290,7 +298,8 @@ func (s *session) put(b []byte, now time.Time) {
 	defer s.mu.Unlock()
 	s.expect(h.Seq, now)
 	if s.floor != nil {
-		if int32(h.Time-*s.floor) < 0 {
+		// shairport-sync forgets a flush that is more than 10 s ahead.
+		if below := int32(*s.floor - h.Time); below > 0 && below < 10*44100 {
 			return
 		}
 		s.floor = nil
