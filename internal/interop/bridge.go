@@ -4,11 +4,9 @@ package interop
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +29,6 @@ func (d Device) Slug() string { return strings.ToLower(d.Name) }
 // A BridgeConfig is what a bridge is started with.
 type BridgeConfig struct {
 	Broker   *Broker           // none: the bridge brings its own
-	Absent   string            // the URL of a broker that is not there yet, in place of Broker
 	MDNS     bool              // find receivers on loopback
 	Devices  []Device          // static ones
 	Files    map[string][]byte // what lies in its media folder
@@ -70,14 +67,11 @@ type settings struct {
 	} `yaml:"log"`
 }
 
-// Bridge starts a bridge that ends with the test, and waits until it is online
-// and so are its devices.
+// Bridge starts a bridge at a broker, which ends with the test, and waits until
+// it is online and so are its devices.
 func (h *House) Bridge(t testing.TB, cfg BridgeConfig) *Bridge {
 	t.Helper()
 	b := h.StartBridge(t, cfg)
-	if cfg.Broker == nil {
-		return b
-	}
 	b.Online(t, cfg.Broker.Client(t), cfg.Devices...)
 	return b
 }
@@ -85,6 +79,24 @@ func (h *House) Bridge(t testing.TB, cfg BridgeConfig) *Bridge {
 // StartBridge starts a bridge and waits for nothing. The test fails if it does
 // not end well, or says that it raced.
 func (h *House) StartBridge(t testing.TB, cfg BridgeConfig) *Bridge {
+	t.Helper()
+	b := h.StartDoomed(t, cfg)
+	t.Cleanup(func() {
+		if code := b.Stop(t); code != 0 {
+			t.Errorf("the bridge ended with code %d", code)
+		}
+		if strings.Contains(b.Output.String(), "DATA RACE") {
+			t.Errorf("the bridge raced")
+		}
+		if t.Failed() {
+			t.Logf("the bridge said:\n%s", b.Output.Tail(120))
+		}
+	})
+	return b
+}
+
+// StartDoomed starts a bridge that the test is going to kill.
+func (h *House) StartDoomed(t testing.TB, cfg BridgeConfig) *Bridge {
 	t.Helper()
 	dir := h.tempDir(t)
 	b := &Bridge{Media: filepath.Join(dir, "media"), Config: filepath.Join(dir, "config.yaml")}
@@ -95,15 +107,7 @@ func (h *House) StartBridge(t testing.TB, cfg BridgeConfig) *Bridge {
 	if b.Process, err = start(nil, nil, h.program(cfg.Measured), "run", "-config", b.Config); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		code := b.Stop(t)
-		if code != 0 || strings.Contains(b.Output.String(), "DATA RACE") {
-			t.Errorf("the bridge ended with code %d", code)
-		}
-		if t.Failed() {
-			t.Logf("the bridge said:\n%s", b.Output.Tail(120))
-		}
-	})
+	t.Cleanup(b.Kill)
 	return b
 }
 
@@ -134,7 +138,6 @@ func (b *Bridge) write(cfg BridgeConfig, dir string) error {
 		}
 	}
 	var s settings
-	s.MQTT.Server = cfg.Absent
 	if cfg.Broker != nil {
 		s.MQTT.Server, s.MQTT.CAFile = cfg.Broker.URL(), cfg.Broker.CAFile
 		s.MQTT.Username, s.MQTT.Password = cfg.Broker.Config.Username, cfg.Broker.Config.Password
@@ -192,19 +195,4 @@ func (h *House) program(measured bool) string {
 		return filepath.Join(h.dir, "bridge-race")
 	}
 	return filepath.Join(h.dir, "bridge")
-}
-
-// Memory is how much of a process is in memory, in bytes.
-func (p *Process) Memory() (int64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kilobytes, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
-			return kilobytes << 10, err
-		}
-	}
-	return 0, fmt.Errorf("interop: no VmRSS in the status of process %d", p.PID())
 }

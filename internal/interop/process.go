@@ -109,6 +109,39 @@ func (p *Process) Wait(t testing.TB, limit time.Duration) (code int) {
 	return p.cmd.ProcessState.ExitCode()
 }
 
+// Memory is how much of a process is in memory, in bytes.
+func (p *Process) Memory() (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	var kilobytes int64
+	if _, err := fmt.Sscan(rest, &kilobytes); err != nil {
+		return 0, fmt.Errorf("interop: VmRSS of process %d: %w", p.PID(), err)
+	}
+	return kilobytes << 10, nil
+}
+
+// Work is how much processor time a process has taken.
+func (p *Process) Work() (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+	if err != nil {
+		return 0, err
+	}
+	// After the name, which ends with the last bracket: ten fields, user and
+	// system time in hundredths of a second.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("interop: %q is no process status", stat)
+	}
+	var user, system int64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		return 0, err
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond, nil
+}
+
 // until asks a question again and again until the answer is yes, or fails
 // with what was waited for.
 func (p *Process) until(what string, yes func() bool) error {

@@ -100,16 +100,24 @@ func (r *Receiver) Device() Device {
 	return Device{Name: r.Config.Name, Host: "127.0.0.1", Port: r.Port, Password: r.Config.Password}
 }
 
-// Vanish ends the receiver without a goodbye, and starts it again when the test
-// is over.
+// Vanish ends the receiver without a goodbye. It comes back with Return, or
+// when the test is over.
 func (r *Receiver) Vanish(t testing.TB) {
 	t.Helper()
 	r.process.Kill()
-	t.Cleanup(func() {
+	t.Cleanup(func() { r.Return(t) })
+}
+
+// Return starts the receiver again, unless it is there.
+func (r *Receiver) Return(t testing.TB) {
+	t.Helper()
+	select {
+	case <-r.process.Done():
 		if err := r.run(); err != nil {
 			t.Error(err)
 		}
-	})
+	default:
+	}
 }
 
 // Silent waits until nothing but silence has come out for a while, and returns
@@ -125,6 +133,12 @@ func (r *Receiver) Silent(t testing.TB, ear *Ear, while time.Duration) time.Time
 	}
 	t.Fatalf("%s was not silent for %v within %v", r.Config.Name, while, patience)
 	return time.Time{}
+}
+
+// ClosedPort is the number of a TCP port at which nobody listens.
+func ClosedPort() (string, error) {
+	port, err := freePort()
+	return strconv.Itoa(port), err
 }
 
 // freePort is a TCP port that nobody has now.
