@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -78,7 +79,10 @@ type linked interface {
 
 func newDecoded(in *input, found finding) (*decoded, error) {
 	k := found.kind
-	if k == tagged {
+	switch {
+	case k == tagged && in.called("flac"):
+		k = flacFile
+	case k == tagged:
 		k = mp3File
 	}
 	if k != mp3File && found.skip > 0 {
@@ -88,7 +92,7 @@ func newDecoded(in *input, found finding) (*decoded, error) {
 	}
 	d, err := newDecoder(k, in.reader())
 	if err != nil {
-		return nil, &unsupportedError{name: in.name, what: "damaged, or not what it seems to be", err: err}
+		return nil, in.undecodable(k, err)
 	}
 	if !usual(d.Rate()) {
 		d.Close()
@@ -108,6 +112,22 @@ func newDecoded(in *input, found finding) (*decoded, error) {
 		s.tags.Duration = duration(d.Len(), d.Rate())
 	}
 	return s, nil
+}
+
+// called tells whether the name or the server says that it is of a format.
+func (in *input) called(format string) bool {
+	return strings.HasSuffix(strings.ToLower(in.name), "."+format) || strings.Contains(strings.ToLower(in.mime), format)
+}
+
+// undecodable says what a decoder's refusal means.
+func (in *input) undecodable(k kind, err error) error {
+	e := &unsupportedError{name: in.name, err: err}
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, flac.ErrUnsupported) {
+		e.what, e.advice = fmt.Sprintf("a %v file of a kind that is not decoded", k), convert
+		return e
+	}
+	e.what = fmt.Sprintf("looks like a %v file, but is damaged", k)
+	return e
 }
 
 // skip passes over what stands in front of the sound.

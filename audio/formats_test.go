@@ -16,6 +16,9 @@ import (
 	"airplay2mqtt/audio/alac"
 )
 
+// tuneFrames is how long most sounds here are: nearly a second.
+const tuneFrames = 40_000
+
 // need skips the test where a program is missing, except where all must be
 // there.
 func need(t testing.TB, programs ...string) {
@@ -102,7 +105,7 @@ func distance(got, want []int16) float64 {
 }
 
 func TestEveryFormatIsHeardFromAnywhere(t *testing.T) {
-	const frames = 66_150
+	const frames = tuneFrames
 	in := tune(44100, frames)
 	dir := makeFiles(t, in, formats)
 	for _, f := range formats {
@@ -128,8 +131,9 @@ func TestEveryFormatIsHeardFromAnywhere(t *testing.T) {
 			if f.format.Channels == 2 && far > -20 {
 				t.Errorf("got %.1f dB from the original", far)
 			}
-			if d := file.Tags.Duration - 1500*time.Millisecond; d < -time.Millisecond || d > time.Millisecond {
-				t.Errorf("got a duration of %v, want 1.5 s", file.Tags.Duration)
+			const long = frames * time.Second / 44100
+			if d := file.Tags.Duration - long; d < -time.Millisecond || d > time.Millisecond {
+				t.Errorf("got a duration of %v, want %v", file.Tags.Duration, long)
 			}
 			b := file.Source.(*audio.Buffer)
 			if !file.Seekable() || b.Len() != int64(len(heard)/2) {
@@ -176,12 +180,12 @@ func fromServer(t *testing.T, path string) audio.Track {
 }
 
 func TestEveryFormatIsSoughtToTheFrame(t *testing.T) {
-	in := tune(44100, 66_150)
+	in := tune(44100, tuneFrames)
 	dir := makeFiles(t, in, formats)
 	for _, f := range formats {
 		b := open(t, filepath.Join(dir, f.file)).Source.(*audio.Buffer)
 		want := drink(t, b, 1000)
-		for _, n := range []int{60_000, 1, 33_333} {
+		for _, n := range []int{33_333, 1} {
 			if err := b.SeekFrame(int64(n)); err != nil {
 				t.Fatalf("%s: %v", f.file, err)
 			}
@@ -222,13 +226,13 @@ func TestWhatFFmpegMakesOfTheRestIsNamed(t *testing.T) {
 }
 
 func TestAnythingCutOffIsHeardAsFarAsItGoes(t *testing.T) {
-	dir := makeFiles(t, tune(44100, 66_150), formats)
+	dir := makeFiles(t, tune(44100, tuneFrames), formats)
 	for _, f := range formats {
 		whole, err := os.ReadFile(filepath.Join(dir, f.file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, part := range []int{1, 20, 50, 500, 900, 999} {
+		for _, part := range []int{1, 50, 500, 999} {
 			cut := whole[:len(whole)*part/1000]
 			var o audio.Opener
 			track, err := o.OpenReader(t.Context(), io.NopCloser(bytes.NewBuffer(cut)), f.file)
@@ -236,7 +240,7 @@ func TestAnythingCutOffIsHeardAsFarAsItGoes(t *testing.T) {
 			if f.format.Container == "ogg" {
 				lost = 45_000 // a whole page, which holds a second
 			}
-			least := 66_150*part/1000 - lost
+			least := tuneFrames*part/1000 - lost
 			if err != nil {
 				if least > 0 {
 					t.Errorf("%s, %d of 1000: %v", f.file, part, err)
@@ -289,6 +293,7 @@ func BenchmarkToPackets(b *testing.B) {
 	dir := makeFiles(b, tune(44100, seconds*44100), formats)
 	for _, f := range formats {
 		b.Run(f.file, func(b *testing.B) {
+			begun := processor()
 			for b.Loop() {
 				track, err := audio.Open(b.Context(), filepath.Join(dir, f.file))
 				if err != nil {
@@ -298,6 +303,7 @@ func BenchmarkToPackets(b *testing.B) {
 				track.Close()
 			}
 			b.ReportMetric(float64(b.N)*seconds/b.Elapsed().Seconds(), "x-realtime")
+			b.ReportMetric(float64(b.N)*seconds/(processor()-begun).Seconds(), "x-of-one-core")
 		})
 	}
 }
@@ -321,17 +327,23 @@ func toPackets(b *testing.B, track audio.Track) {
 	}
 }
 
+// BenchmarkOpen measures until a track can be read, without what it reads ahead
+// before it is closed.
 func BenchmarkOpen(b *testing.B) {
 	dir := makeFiles(b, tune(44100, 10*44100), formats)
 	for _, f := range formats {
 		b.Run(f.file, func(b *testing.B) {
+			var opening time.Duration
 			for b.Loop() {
+				begun := time.Now()
 				track, err := audio.Open(b.Context(), filepath.Join(dir, f.file))
 				if err != nil {
 					b.Fatal(err)
 				}
+				opening += time.Since(begun)
 				track.Close()
 			}
+			b.ReportMetric(float64(opening.Microseconds())/float64(b.N), "µs-to-open")
 		})
 	}
 }

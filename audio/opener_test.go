@@ -88,6 +88,7 @@ func TestWhatIsNoSoundSaysWhatItIs(t *testing.T) {
 		{write(t, "fast.wav", wave(300_000_000, noise(10))), "300000000 frames"},
 		{write(t, "noise.bin", bytes.Repeat([]byte{1, 2, 3, 0xff}, 50000)), "not a format that is known"},
 		{write(t, "tag.mp3", id3(100_000)), ""},
+		{write(t, "adpcm.wav", append([]byte("RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x02\x00"), wave(44100, noise(10))[22:]...)), "of a kind that is not decoded: convert it"},
 		{"ftp://host/x.mp3", "neither http nor https"},
 		{"file:///etc/passwd", "neither http nor https"},
 	} {
@@ -108,6 +109,29 @@ func TestWhatIsNoSoundSaysWhatItIs(t *testing.T) {
 			t.Errorf("%q: got %v, want ErrNotExist", location, err)
 		}
 	}
+}
+
+func TestALongTagInFrontHidesNothing(t *testing.T) {
+	want := noise(10_000)
+	need(t, "flac")
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/in.wav", wave(44100, want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "flac -s -o a.flac in.wav")
+	b, err := os.ReadFile(dir + "/a.flac")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = append(id3(200_000), b...)
+	same(t, "file", hear(t, open(t, write(t, "a.mp3", b))), want)
+	var o audio.Opener
+	track, err := o.OpenReader(t.Context(), io.NopCloser(bytes.NewBuffer(b)), "a.flac")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer track.Close()
+	same(t, "pipe", hear(t, track), want)
 }
 
 func TestNamesDoNotMatter(t *testing.T) {
