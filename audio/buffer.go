@@ -39,8 +39,13 @@ const readChunk = 2048
 
 // NewBuffer takes src over and begins to read it ahead, until it holds what
 // sounds for the given time (5 s if that is not positive), or all of src.
-func NewBuffer(src Source, ahead time.Duration) *Buffer { return newBuffer(src, ahead, nil) }
+func NewBuffer(src Source, ahead time.Duration) *Buffer {
+	b := newBuffer(src, ahead, nil)
+	b.begin()
+	return b
+}
 
+// newBuffer makes a buffer that does not read yet.
 func newBuffer(src Source, ahead time.Duration, t *titles) *Buffer {
 	if ahead <= 0 {
 		ahead = defaultAhead
@@ -50,16 +55,33 @@ func newBuffer(src Source, ahead time.Duration, t *titles) *Buffer {
 		size = min(size, n)
 	}
 	size = max(size, 1)
-	ctx, cancel := context.WithCancel(context.Background())
 	b := &Buffer{
-		src: src, titles: t, cancel: cancel, over: make(chan struct{}), seek: -1,
+		src: src, titles: t, over: make(chan struct{}), seek: -1,
 		// One chunk more, so that there is always room for a whole one below
 		// Capacity, and the end is known before the last frame is taken.
 		ring: make([]Frame, size+readChunk),
 	}
 	b.changed.L = &b.mu
-	go b.run(ctx)
 	return b
+}
+
+// begin begins to read ahead.
+func (b *Buffer) begin() {
+	ctx, cancel := context.WithCancel(context.Background())
+	b.cancel = cancel
+	go func() {
+		defer close(b.over)
+		for b.step(ctx) {
+		}
+	}()
+}
+
+// prime reads the first frames, before begin. That saves who wants them at once
+// the wait for the goroutine's turn.
+func (b *Buffer) prime(ctx context.Context) {
+	for b.Ready() == 0 && b.failed() == nil && ctx.Err() == nil {
+		b.step(ctx)
+	}
 }
 
 const defaultAhead = 5 * time.Second
@@ -191,24 +213,23 @@ func (b *Buffer) Close() error {
 	return err
 }
 
-// run reads ahead until the buffer is closed.
-func (b *Buffer) run(ctx context.Context) {
-	defer close(b.over)
-	for {
-		region, to, taken, ok := b.next()
-		if !ok {
-			return
-		}
-		if to >= 0 {
-			b.arrived(taken, 0, b.goTo(to))
-			continue
-		}
-		n, err := b.read(region)
-		if errors.Is(err, ErrNotReady) {
-			err = await(ctx, b.src)
-		}
-		b.arrived(taken, n, err)
+// step seeks or reads once, when there is something to do. It returns false when
+// the buffer is closed.
+func (b *Buffer) step(ctx context.Context) bool {
+	region, to, taken, ok := b.next()
+	switch {
+	case !ok:
+		return false
+	case to >= 0:
+		b.arrived(taken, 0, b.goTo(to))
+		return true
 	}
+	n, err := b.read(region)
+	if errors.Is(err, ErrNotReady) {
+		err = await(ctx, b.src)
+	}
+	b.arrived(taken, n, err)
+	return true
 }
 
 // next waits until there is something to do: to seek, if to is not negative,

@@ -134,13 +134,11 @@ func (o *Opener) track(ctx context.Context, in *input, depth int) (t Track, err 
 	return o.readAhead(ctx, in, src)
 }
 
-// readAhead starts what makes the track's frames and waits for the first.
+// readAhead reads the track's first frames and lets the others follow.
 func (o *Opener) readAhead(ctx context.Context, in *input, src *decoded) (Track, error) {
 	b := newBuffer(newChain(src), o.ReadAhead, in.titles)
-	if err := b.Wait(ctx, 1); err != nil {
-		b.Close()
-		return Track{}, err
-	}
+	b.prime(ctx)
+	b.begin()
 	if err := b.failed(); err != nil {
 		b.Close()
 		if err == io.EOF {
