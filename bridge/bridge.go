@@ -230,7 +230,7 @@ func (b *Bridge) begin() {
 		}
 	}
 	for id, rec := range b.registry.devices {
-		if _, ok := b.devices[id]; !ok && !rec.Static {
+		if _, ok := b.devices[id]; !ok && !rec.Static && rec.Leader == "" {
 			b.add(rec, false)
 		}
 	}

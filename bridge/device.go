@@ -21,6 +21,7 @@ type device struct {
 	online   bool
 	probing  bool
 	nextLook time.Time // when a device that nothing announces is probed again
+	end      func()    // ends its player
 
 	// Used by the player's goroutines as well.
 	target atomic.Pointer[target]

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +31,9 @@ func (b *Bridge) add(rec *record, online bool) *device {
 	d.online = online
 	b.devices[d.id()] = d
 	d.face.available(online)
-	b.players.Go(func() error { return d.player.Run(b.living) })
+	living, end := context.WithCancel(b.living)
+	d.end = end
+	b.players.Go(func() error { defer end(); return d.player.Run(living) })
 	b.tellHome(d)
 	return d
 }
@@ -56,11 +59,14 @@ func (b *Bridge) discovered(e discovery.Event) {
 		return
 	case d == nil:
 		rec := b.registry.get(e.Device.ID, e.Device.Name)
-		rec.Device, rec.LastSeen = e.Device, time.Now()
+		rec.Device, rec.LastSeen, rec.Leader = e.Device, time.Now(), ""
 		b.registry.dirty = true
 		d = b.add(rec, true)
 		b.log.Info().Str("device", d.slug()).Str("name", d.name()).Msg("device found")
 		b.tellHappened("device_discovered", d)
+	case e.Gone && e.Device.Leader != "":
+		d.record.Leader = e.Device.Leader
+		b.remove(d)
 	case e.Gone:
 		b.setOnline(d, d.record.Static && d.online)
 	default:
@@ -71,6 +77,21 @@ func (b *Bridge) discovered(e discovery.Event) {
 		b.tellHome(d)
 	}
 	b.tellDevices()
+}
+
+// remove takes a device off the broker and ends its player. What is remembered
+// of it stays, so that it has its name if it comes back.
+func (b *Bridge) remove(d *device) {
+	d.end()
+	delete(b.devices, d.id())
+	b.registry.dirty = true
+	d.face.close()
+	b.tell.clear(b.cfg.MQTT.BaseTopic + "/" + d.slug() + "/")
+	if b.homeAssistant() {
+		b.retainAll(b.home(d).Removal())
+	}
+	d.log.Info().Str("leader", d.record.Leader).Msg("device is now half of a pair")
+	b.tellHappened("device_removed", d)
 }
 
 // known finds the device that discovery means: by its id, or, for one that the

@@ -13,11 +13,15 @@ func (b *Bridge) homeAssistant() bool { return b.cfg.HomeAssistant.DiscoveryPref
 
 // tellHome announces a device to Home Assistant, or what has changed about it.
 func (b *Bridge) tellHome(d *device) {
-	if !b.homeAssistant() {
-		return
+	if b.homeAssistant() {
+		b.retainAll(b.home(d).Messages())
 	}
+}
+
+// home is a device as Home Assistant is to see it.
+func (b *Bridge) home(d *device) hass.Device {
 	l := d.listing()
-	b.retainAll(hass.Device{
+	return hass.Device{
 		ID:              d.id(),
 		Slug:            d.slug(),
 		Name:            d.name(),
@@ -28,7 +32,7 @@ func (b *Bridge) tellHome(d *device) {
 		DiscoveryPrefix: b.cfg.HomeAssistant.DiscoveryPrefix,
 		Version:         b.about.Version,
 		MediaPlayer:     b.cfg.HomeAssistant.MediaPlayer == "bkbilly",
-	}.Messages())
+	}
 }
 
 // tellHomeOfUs announces the bridge itself.

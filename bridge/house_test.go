@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -430,6 +431,106 @@ func TestGoingIsTold(t *testing.T) {
 		}
 		if got := rx[0].Log().Teardowns; got != 1 {
 			t.Errorf("got %d TEARDOWNs, want 1", got)
+		}
+	})
+}
+
+// announced is a device as discovery reports it, on 10.0.0.20 and up.
+func announced(r *raoptest.Receiver, id, name, address string) discovery.Device {
+	return discovery.Device{
+		ID: id, Name: name, Addrs: []netip.Addr{netip.MustParseAddr(address)},
+		RAOP: &discovery.Service{Port: 5000, TXT: r.TXT()},
+	}
+}
+
+func TestDeviceThatIsDiscoveredComesAndGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := settings(t)
+		s.Devices = []config.Device{{ID: "00:11:32:4A:5B:6C", MaxVolume: 50}}
+		h, rx := build(t, s, raoptest.Config{Name: "Hall"})
+		hall := announced(rx[0], "0011324A5B6C", "Hall", "10.0.0.20")
+		h.found <- discovery.Event{Device: hall}
+		h.until("airplay/hall/availability", "online")
+		h.until("homeassistant/device/airplay_0011324A5B6C/config", `"Hall"`)
+		want := h.tone("tone.wav", 1)
+		h.say("0011324a5b6c/play_file", `{"path":"tone.wav","volume":100,"transaction":"t"}`) // by its id
+		if code := h.result("hall", "t"); code != "" {
+			t.Fatalf("got %s, want ok", code)
+		}
+		h.found <- discovery.Event{Device: hall, Gone: true} // a session outlives that
+		h.until("airplay/hall/availability", "offline")
+		h.until("airplay/hall/state", `"state":"idle"`)
+		if got := sounds(rx[0]); !slices.Equal(got, want) {
+			t.Errorf("heard %d samples, not the %d that were in the file", len(got), len(want))
+		}
+		if got := rx[0].Volume(); got < -15.001 || got > -14.999 {
+			t.Errorf("volume on the wire: got %v dB, want -15, which is the most that is allowed", got)
+		}
+		hall.Leader = "AABBCCDDEEFF"
+		h.found <- discovery.Event{Device: hall, Gone: true}
+		h.until("airplay/bridge/event", "device_removed")
+		synctest.Wait()
+		for _, topic := range []string{"airplay/hall/state", "airplay/hall/availability", "airplay/hall/state/volume", "homeassistant/device/airplay_0011324A5B6C/config"} {
+			if got := h.latest(topic); got != "" {
+				t.Errorf("%s still says %s", topic, got)
+			}
+		}
+	})
+}
+
+func TestWhatIsRememberedIsThereAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := settings(t)
+		h, rx := build(t, s, raoptest.Config{Name: "Hall"})
+		h.found <- discovery.Event{Device: announced(rx[0], "0011324A5B6C", "Hall", "10.0.0.20")}
+		h.until("airplay/hall/availability", "online")
+		h.say("hall/set_volume", "35")
+		h.until("airplay/hall/state/volume", "35")
+		if err := h.stop(); err != nil {
+			t.Fatal(err)
+		}
+		h.until("airplay/bridge/state", "offline")
+		h.moveIn(s)
+		h.until("airplay/hall/state/volume", "35")
+		h.until("airplay/hall/availability", "offline") // until it is found again
+		want := h.tone("tone.wav", 1)
+		h.say("hall/play_file", `{"path":"tone.wav","transaction":"t"}`)
+		if code := h.result("hall", "t"); code != "" {
+			t.Fatalf("got %s, want ok: it is played to where it was", code)
+		}
+		h.until("airplay/hall/state", `"state":"idle"`)
+		if got := sounds(rx[0]); !slices.Equal(got, want) {
+			t.Errorf("heard %d samples, not the %d that were in the file", len(got), len(want))
+		}
+	})
+}
+
+func TestAllDevicesAreOneAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := settings(t)
+		s.Devices = append(s.Devices,
+			config.Device{Name: "Hall", Host: "10.0.0.21", Port: 5000, Protocol: "auto"},
+			config.Device{Name: "Shed", Host: "10.0.0.22", Port: 5000, Protocol: "auto"})
+		h, rx := build(t, s, raoptest.Config{Name: "Kitchen"}, raoptest.Config{Name: "Hall", Busy: true})
+		h.until("airplay/kitchen/availability", "online")
+		h.until("airplay/hall/availability", "online")
+		want := h.tone("tone.wav", 1)
+		h.say("all/play_file", `{"path":"tone.wav","transaction":"t"}`)
+		if got := h.result("all", "t"); got != "busy" {
+			t.Errorf("got %q, want busy, since one is", got)
+		}
+		said := h.latest("airplay/all/result")
+		for _, want := range []string{`"kitchen":{"command":"play_file","status":"ok"`, `"hall":{"command":"play_file","status":"error"`} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s is not in %s", want, said)
+			}
+		}
+		if strings.Contains(said, "shed") {
+			t.Errorf("the one that is not there was asked: %s", said)
+		}
+		h.until("airplay/kitchen/state", `"state":"idle"`)
+		if got := sounds(rx[0]); !slices.Equal(got, want) {
+			t.Errorf("heard %d samples, not the %d that were in the file", len(got), len(want))
 		}
 	})
 }

@@ -20,6 +20,7 @@ import (
 type record struct {
 	Slug     string           `json:"slug"`
 	Static   bool             `json:"static,omitempty"` // it comes from the configuration
+	Leader   string           `json:"leader,omitempty"` // it is half of the stereo pair that this one leads, and not shown
 	Volume   *float64         `json:"volume,omitempty"` // 0 to 1, as it was last set
 	LastSeen time.Time        `json:"last_seen"`
 	Device   discovery.Device `json:"device"`

@@ -71,6 +71,21 @@ func (t *teller) enqueue(topic string) {
 	t.nudge()
 }
 
+// clear empties all topics that begin with prefix, at the broker too.
+func (t *teller) clear(prefix string) {
+	t.mu.Lock()
+	var topics []string
+	for topic, m := range t.truth {
+		if strings.HasPrefix(topic, prefix) && len(m.Payload) > 0 {
+			topics = append(topics, topic)
+		}
+	}
+	t.mu.Unlock()
+	for _, topic := range topics {
+		t.retain(mqtt.Message{Topic: topic, QoS: 1})
+	}
+}
+
 // say publishes a message once, if there is a broker.
 func (t *teller) say(m mqtt.Message) {
 	t.mu.Lock()
