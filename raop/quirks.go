@@ -74,7 +74,7 @@ var firstAirPort = quirk{floor: 15435, record: 35 * time.Second, upper: true, kn
 
 // quirks are tried in this order. Floors: TuneBlade's published minima for
 // hardware, our own measurements for shairport-sync (docs/protocols/raop.md,
-// latency and quirks).
+// floors).
 var quirks = []quirk{
 	{matcher: matcher{model: "AirPort4"}, floor: 15435, knock: true},
 	{matcher: matcher{model: "AirPort"}, floor: 6174, knock: true},
