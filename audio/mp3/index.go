@@ -56,7 +56,7 @@ func (d *Decoder) told() int64 {
 		return d.index.length
 	}
 	first := d.walker.first
-	if first.frames == 0 {
+	if first.frames == 0 || first.bytes > 0 && first.frames > first.bytes/minFrame {
 		return -1
 	}
 	if d.Seekable() {
@@ -72,6 +72,9 @@ func (d *Decoder) told() int64 {
 	}
 	return p.end - p.skip
 }
+
+// minFrame is the size of the smallest frame, 8 kbit/s at 24 kHz.
+const minFrame = 24
 
 // maxBehind is how many bytes of tags may follow the last frame before we look
 // whether they are sound.

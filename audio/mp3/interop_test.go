@@ -3,7 +3,6 @@ package mp3_test
 import (
 	"bytes"
 	"encoding/binary"
-	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -49,7 +48,7 @@ func music(t testing.TB, dir, format string) string {
 	t.Helper()
 	name := "music" + strings.ReplaceAll(format, " ", "") + ".wav"
 	run(t, dir, "sox -R -n "+format+" -b 16 "+name+
-		" synth 1.7 pinknoise synth 1.7 sine mix 200-6000 synth 1.7 square amod 3 gain -4 fade 0.2 1.7 0.3")
+		" synth 1.1 pinknoise synth 1.1 sine mix 200-6000 synth 1.1 square amod 3 gain -4 fade 0.2 1.1 0.3")
 	return name
 }
 
@@ -86,7 +85,6 @@ func TestFilesOfEncodersAreDecodedLikeFFmpegDoes(t *testing.T) {
 		{"-r 44100 -c 2", "lame --quiet -b 320"},
 		{"-r 44100 -c 2", "lame --quiet -V 2"},
 		{"-r 44100 -c 2", "lame --quiet -V 9"},
-		{"-r 44100 -c 2", "lame --quiet --abr 150 -m s"},
 		{"-r 44100 -c 2", "lame --quiet -b 192 -p"},
 		{"-r 44100 -c 2", "lame --quiet -b 128 -t"},
 		{"-r 44100 -c 2", "lame --quiet -b 128 --nores"},
@@ -94,15 +92,12 @@ func TestFilesOfEncodersAreDecodedLikeFFmpegDoes(t *testing.T) {
 		{"-r 44100 -c 2", "lame --quiet -V 4 --tt Title --id3v1-only"},
 		{"-r 44100 -c 1", "lame --quiet -b 64"},
 		{"-r 44100 -c 1", "lame --quiet -V 5"},
-		{"-r 44100 -c 1", "lame --quiet -b 32 --resample 44.1"},
 		{"-r 48000 -c 2", "lame --quiet -b 160"},
-		{"-r 48000 -c 2", "lame --quiet -V 0"},
 		{"-r 32000 -c 2", "lame --quiet -b 96"},
 		{"-r 32000 -c 2", "lame --quiet -b 320"},
 		{"-r 24000 -c 2", "lame --quiet -b 64"},
 		{"-r 24000 -c 1", "lame --quiet -b 160"},
 		{"-r 22050 -c 2", "lame --quiet -b 32 --resample 22.05"},
-		{"-r 22050 -c 2", "lame --quiet -b 64"},
 		{"-r 22050 -c 2", "lame --quiet -b 80"},
 		{"-r 22050 -c 2", "lame --quiet -b 112"},
 		{"-r 22050 -c 2", "lame --quiet -V 1"},
@@ -115,7 +110,6 @@ func TestFilesOfEncodersAreDecodedLikeFFmpegDoes(t *testing.T) {
 		{"-r 12000 -c 2", "lame --quiet -b 48"},
 		{"-r 11025 -c 1", "lame --quiet -b 24 --resample 11.025"},
 		{"-r 11025 -c 2", "lame --quiet -b 64"},
-		{"-r 11025 -c 2", "lame --quiet -V 4"},
 		{"-r 44100 -c 2", "ffmpeg -v error -y -b:a 128k"},
 		{"-r 44100 -c 2", "ffmpeg -v error -y -q:a 3 -write_xing 0"},
 		{"-r 48000 -c 1", "ffmpeg -v error -y -b:a 96k -id3v2_version 3 -write_id3v1 1 -metadata title=T"},
@@ -142,7 +136,7 @@ func TestFilesOfEncodersAreDecodedLikeFFmpegDoes(t *testing.T) {
 		if !equal(got, piped) {
 			t.Errorf("%s: a pipe gives %d frames that differ from the file's %d", name, len(piped), len(got))
 		}
-		seekEverywhere(t, name, data, got)
+		seekEverywhere(t, name, data, got, 12)
 	}
 }
 
@@ -169,18 +163,3 @@ func compare(t *testing.T, name string, got, want frames) {
 		t.Errorf("%s: frame %d differs by %.2f units", name, at, worst*32768)
 	}
 }
-
-func equal(a, b frames) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
-var _ = io.EOF
-var _ = mp3.ErrFormat

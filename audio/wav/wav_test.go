@@ -384,6 +384,15 @@ func TestALiveStreamIsNotHeldBack(t *testing.T) {
 	}
 }
 
+// What go-wav decodes it also allocates; the rest does not.
+func TestReadingFloatsDoesNotAllocate(t *testing.T) {
+	d := decode(t, strings.NewReader(long(2, 32, 3)))
+	buf := make(frames, 352)
+	if got := testing.AllocsPerRun(50, func() { d.Read(buf) }); got != 0 {
+		t.Errorf("got %v allocations, want 0", got)
+	}
+}
+
 func TestMutatedFilesNeverPanic(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for _, f := range files {
