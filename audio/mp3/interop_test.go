@@ -74,46 +74,49 @@ func parse(raw []byte, channels int) frames {
 	return out
 }
 
+// encoded are the files that encoders make for us.
+var encoded = []struct {
+	source string // as sox says it
+	encode string
+}{
+	{"-r 44100 -c 2", "lame --quiet -b 128"},
+	{"-r 44100 -c 2", "lame --quiet -b 320"},
+	{"-r 44100 -c 2", "lame --quiet -V 2"},
+	{"-r 44100 -c 2", "lame --quiet -V 9"},
+	{"-r 44100 -c 2", "lame --quiet -b 192 -p"},
+	{"-r 44100 -c 2", "lame --quiet -b 128 -t"},
+	{"-r 44100 -c 2", "lame --quiet -b 128 --nores"},
+	{"-r 44100 -c 2", "lame --quiet -b 128 --tt Title --id3v2-only"},
+	{"-r 44100 -c 2", "lame --quiet -V 4 --tt Title --id3v1-only"},
+	{"-r 44100 -c 1", "lame --quiet -b 64"},
+	{"-r 44100 -c 1", "lame --quiet -V 5"},
+	{"-r 48000 -c 2", "lame --quiet -b 160"},
+	{"-r 32000 -c 2", "lame --quiet -b 96"},
+	{"-r 32000 -c 2", "lame --quiet -b 320"},
+	{"-r 24000 -c 2", "lame --quiet -b 64"},
+	{"-r 24000 -c 1", "lame --quiet -b 160"},
+	{"-r 22050 -c 2", "lame --quiet -b 32 --resample 22.05"},
+	{"-r 22050 -c 2", "lame --quiet -b 80"},
+	{"-r 22050 -c 2", "lame --quiet -b 112"},
+	{"-r 22050 -c 2", "lame --quiet -V 1"},
+	{"-r 22050 -c 2", "lame --quiet -V 6"},
+	{"-r 22050 -c 1", "lame --quiet -b 24 --resample 22.05"},
+	{"-r 22050 -c 1", "lame --quiet -b 32 -p --resample 22.05"},
+	{"-r 16000 -c 1", "lame --quiet -b 24 --resample 16"},
+	{"-r 16000 -c 2", "lame --quiet -V 3"},
+	{"-r 12000 -c 1", "lame --quiet -b 16 --resample 12"},
+	{"-r 12000 -c 2", "lame --quiet -b 48"},
+	{"-r 11025 -c 1", "lame --quiet -b 24 --resample 11.025"},
+	{"-r 11025 -c 2", "lame --quiet -b 64"},
+	{"-r 44100 -c 2", "ffmpeg -v error -y -b:a 128k"},
+	{"-r 44100 -c 2", "ffmpeg -v error -y -q:a 3 -write_xing 0"},
+	{"-r 48000 -c 1", "ffmpeg -v error -y -b:a 96k -id3v2_version 3 -write_id3v1 1 -metadata title=T"},
+}
+
 func TestFilesOfEncodersAreDecodedLikeFFmpegDoes(t *testing.T) {
 	need(t, "sox", "ffmpeg", "lame")
 	dir := t.TempDir()
-	for _, f := range []struct {
-		source string // as sox says it
-		encode string
-	}{
-		{"-r 44100 -c 2", "lame --quiet -b 128"},
-		{"-r 44100 -c 2", "lame --quiet -b 320"},
-		{"-r 44100 -c 2", "lame --quiet -V 2"},
-		{"-r 44100 -c 2", "lame --quiet -V 9"},
-		{"-r 44100 -c 2", "lame --quiet -b 192 -p"},
-		{"-r 44100 -c 2", "lame --quiet -b 128 -t"},
-		{"-r 44100 -c 2", "lame --quiet -b 128 --nores"},
-		{"-r 44100 -c 2", "lame --quiet -b 128 --tt Title --id3v2-only"},
-		{"-r 44100 -c 2", "lame --quiet -V 4 --tt Title --id3v1-only"},
-		{"-r 44100 -c 1", "lame --quiet -b 64"},
-		{"-r 44100 -c 1", "lame --quiet -V 5"},
-		{"-r 48000 -c 2", "lame --quiet -b 160"},
-		{"-r 32000 -c 2", "lame --quiet -b 96"},
-		{"-r 32000 -c 2", "lame --quiet -b 320"},
-		{"-r 24000 -c 2", "lame --quiet -b 64"},
-		{"-r 24000 -c 1", "lame --quiet -b 160"},
-		{"-r 22050 -c 2", "lame --quiet -b 32 --resample 22.05"},
-		{"-r 22050 -c 2", "lame --quiet -b 80"},
-		{"-r 22050 -c 2", "lame --quiet -b 112"},
-		{"-r 22050 -c 2", "lame --quiet -V 1"},
-		{"-r 22050 -c 2", "lame --quiet -V 6"},
-		{"-r 22050 -c 1", "lame --quiet -b 24 --resample 22.05"},
-		{"-r 22050 -c 1", "lame --quiet -b 32 -p --resample 22.05"},
-		{"-r 16000 -c 1", "lame --quiet -b 24 --resample 16"},
-		{"-r 16000 -c 2", "lame --quiet -V 3"},
-		{"-r 12000 -c 1", "lame --quiet -b 16 --resample 12"},
-		{"-r 12000 -c 2", "lame --quiet -b 48"},
-		{"-r 11025 -c 1", "lame --quiet -b 24 --resample 11.025"},
-		{"-r 11025 -c 2", "lame --quiet -b 64"},
-		{"-r 44100 -c 2", "ffmpeg -v error -y -b:a 128k"},
-		{"-r 44100 -c 2", "ffmpeg -v error -y -q:a 3 -write_xing 0"},
-		{"-r 48000 -c 1", "ffmpeg -v error -y -b:a 96k -id3v2_version 3 -write_id3v1 1 -metadata title=T"},
-	} {
+	for _, f := range encoded {
 		source := music(t, dir, f.source)
 		line := f.encode + " " + source + " out.mp3"
 		if strings.HasPrefix(f.encode, "ffmpeg") {

@@ -52,13 +52,23 @@ func (e *engine) read(dst []float32) (n int, err error) {
 	}
 	samples, err := e.reader.ReadSamples(uint32(min(len(dst)/e.format.channels, e.left)))
 	e.left -= len(samples)
-	for _, s := range samples {
-		for _, v := range s.Values[:e.format.channels] {
-			dst[n] = float32(v+e.offset) * e.scale
-			n++
+	return e.floats(dst, samples), err
+}
+
+// floats converts what go-wav returns, and returns how many values that is.
+func (e *engine) floats(dst []float32, samples []gowav.Sample) int {
+	if e.format.channels == 1 {
+		for i := range samples {
+			dst[i] = float32(samples[i].Values[0]+e.offset) * e.scale
 		}
+		return len(samples)
 	}
-	return n, err
+	for i := range samples {
+		v := &samples[i].Values
+		dst[2*i] = float32(v[0]+e.offset) * e.scale
+		dst[2*i+1] = float32(v[1]+e.offset) * e.scale
+	}
+	return 2 * len(samples)
 }
 
 // header is a WAVE header as simple as can be, for span frames.
