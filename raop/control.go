@@ -93,7 +93,8 @@ func (r *resender) allowed(now time.Time) bool {
 	return r.count <= resendLimit
 }
 
-// resend sends a packet again if it is there and can still be heard.
+// resend sends a packet again if it is there and can still be heard; twice, as
+// iOS does, because where one got lost the next may too.
 func (r *resender) resend(seq uint16, now time.Time) {
 	s := r.s
 	s.mu.Lock()
@@ -107,8 +108,11 @@ func (r *resender) resend(seq uint16, now time.Time) {
 		return
 	}
 	s.control.SetWriteDeadline(now.Add(sendPatience))
-	if _, err := s.control.WriteTo(r.packet, s.controlAddr); err != nil {
-		s.sendFailed(err, now)
+	for range 2 {
+		if _, err := s.control.WriteTo(r.packet, s.controlAddr); err != nil {
+			s.sendFailed(err, now)
+			return
+		}
 	}
 }
 
