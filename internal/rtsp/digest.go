@@ -76,12 +76,10 @@ func quote(s string) string {
 // digestParams reads `Digest name=value, name="value"`, names in lower case.
 // Values may be quoted and may hold anything; what is no parameter is left out.
 func digestParams(s string) (map[string]string, bool) {
-	const scheme = "digest "
-	i := strings.Index(strings.ToLower(s), scheme)
-	if i < 0 {
+	s, ok := afterScheme(s, "digest ")
+	if !ok {
 		return nil, false
 	}
-	s = s[i+len(scheme):]
 	params := make(map[string]string)
 	for s != "" {
 		name, rest, ok := strings.Cut(s, "=")
@@ -98,6 +96,17 @@ func digestParams(s string) (map[string]string, bool) {
 		}
 	}
 	return params, true
+}
+
+// afterScheme returns what follows a scheme, in whatever case it is written
+// and wherever it stands.
+func afterScheme(s, scheme string) (string, bool) {
+	for ; len(s) >= len(scheme); s = s[1:] {
+		if strings.EqualFold(s[:len(scheme)], scheme) {
+			return s[len(scheme):], true
+		}
+	}
+	return "", false
 }
 
 // paramValue cuts a value, quoted or bare, and the comma behind it.
