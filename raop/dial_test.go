@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"airplay2mqtt/internal/memnet"
 	"airplay2mqtt/raop"
 	"airplay2mqtt/raop/raoptest"
 
@@ -301,6 +302,24 @@ func TestLeadDependsOnTheReceiver(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestDialByIPv6(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lan := memnet.New()
+		h := &house{T: t, lan: lan, us: lan.Host("fd00::1")}
+		h.rx = h.receiver("fd00::20", raoptest.Config{})
+		s := h.dial(raop.Config{})
+		song := counting(20000)
+		tl := h.play(s, song, pace{from: leadIn})
+		time.Sleep(2 * time.Second)
+		h.heard(song, tl.At(0))
+		for _, want := range []string{"ANNOUNCE rtsp://[fd00::1]/", "IN IP6 fd00::1\n", "c=IN IP6 fd00::20\n"} {
+			if !strings.Contains(h.rx.Transcript(), want) {
+				t.Errorf("got no %q in\n%s", want, h.rx.Transcript())
+			}
+		}
+	})
 }
 
 // On this machine's own network nothing of it is different.
