@@ -61,8 +61,6 @@ func (w world) demo(ctx context.Context, args []string) error {
 	defer cancel()
 	d := &demo{world: w, heard: make(chan mqtt.Message, 256)}
 	err := d.run(ctx, w.logger(config.Log{Level: level}), *out)
-	cancel()
-	_ = d.parts.Wait() // what went wrong has been said, or is the end
 	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("the demo did not come to its end within a minute; -v shows where it stands")
 	}
@@ -89,6 +87,8 @@ func (d *demo) run(ctx context.Context, log zerolog.Logger, out string) error {
 	}
 	defer d.speaker.Close()
 	d.say("A virtual speaker, %q, listens on %s.", demoSpeaker, d.speaker.Addr())
+	ctx, end := context.WithCancel(ctx)
+	defer func() { end(); _ = d.parts.Wait() }() // before the broker and the speaker end
 	settings := d.settings(ctx, log)
 	if err := d.start(ctx, settings, log); err != nil {
 		return err

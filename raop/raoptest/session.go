@@ -63,6 +63,7 @@ func (a anchor) due(t uint32) time.Time {
 type packet struct {
 	seq    uint16
 	time   uint32
+	came   time.Time // or when it was first known when it is due
 	frames [][2]int16
 }
 
@@ -248,6 +249,11 @@ func (s *session) hearControl(b []byte, now time.Time) {
 	if sync.Field == rtp.FieldTunes {
 		latency += 11025
 	}
+	if !s.anchor.known {
+		for i := range s.queue {
+			s.queue[i].came = now
+		}
+	}
 	s.anchor = anchor{known: true, time: sync.Time, latency: latency,
 		at: s.born.Add(ntp.ToDuration(sync.Now) - s.ahead)}
 	s.r.note(func(l *Log) { l.Syncs = append(l.Syncs, Sync{now, sync.First, sync.Time, sync.Latency}) })
@@ -304,7 +310,7 @@ func (s *session) put(b []byte, now time.Time) {
 		}
 		s.floor = nil
 	}
-	s.enqueue(packet{h.Seq, h.Time, frames})
+	s.enqueue(packet{h.Seq, h.Time, now, frames})
 	s.request(now)
 	s.kick()
 }
@@ -417,33 +423,34 @@ func (s *session) play() {
 		case <-t.C:
 		}
 		for {
-			p, joined, wait := s.next(time.Now())
+			p, due, joined, wait := s.next(time.Now())
 			if wait > 0 {
 				t.Reset(wait)
 				break
 			}
-			s.hear(p, joined)
+			s.hear(p, due, joined)
 		}
 	}
 }
 
 // next takes the packet whose time has come from the queue, or returns how
-// long that will take.
-func (s *session) next(now time.Time) (p packet, joined bool, wait time.Duration) {
+// long that will take. What matters is whether it came in time: a sound card
+// does not wait for a goroutine that the machine has kept from running.
+func (s *session) next(now time.Time) (p packet, due time.Time, joined bool, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
 		if !s.anchor.known || len(s.queue) == 0 {
-			return p, false, time.Hour
+			return p, due, false, time.Hour
 		}
 		p = s.queue[0]
-		due := s.anchor.due(p.time)
+		due = s.anchor.due(p.time)
 		if wait := due.Sub(now); wait > 0 {
-			return p, false, wait
+			return p, due, false, wait
 		}
 		s.queue = s.queue[1:]
 		length := time.Duration(len(p.frames)) * time.Second / 44100
-		if now.Sub(due) < length {
+		if p.came.Sub(due) < length {
 			break
 		}
 		s.r.note(func(l *Log) { l.Late++ })
@@ -459,16 +466,15 @@ func (s *session) next(now time.Time) (p packet, joined bool, wait time.Duration
 		s.muted--
 		p.frames = make([][2]int16, len(p.frames))
 	}
-	return p, joined, 0
+	return p, due, joined, 0
 }
 
 // hear is the loudspeaker.
-func (s *session) hear(p packet, joined bool) {
-	now := time.Now()
+func (s *session) hear(p packet, at time.Time, joined bool) {
 	if s.r.cfg.OnFrames != nil {
-		s.r.cfg.OnFrames(now, p.frames)
+		s.r.cfg.OnFrames(at, p.frames)
 	}
-	s.r.keep(p, joined, now)
+	s.r.keep(p, joined, at)
 }
 
 // keep adds frames to the span that they continue, or to a new one.
