@@ -103,6 +103,12 @@ func (s *Session) do(c chore, k *keeper) {
 
 // repeatVolume sets again what we have set before.
 func (s *Session) repeatVolume() {
+	select {
+	case s.volumeTurn <- struct{}{}:
+		defer func() { <-s.volumeTurn }()
+	case <-s.over:
+		return
+	}
 	s.mu.Lock()
 	v := s.volume
 	s.mu.Unlock()

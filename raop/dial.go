@@ -131,7 +131,7 @@ func (d *dialer) session(conn net.Conn, way Auth) (*Session, error) {
 		pcm:   d.info.Codecs != 0 && !d.info.Codecs.Has(CodecALAC),
 		clock: ntp.NewClock(), born: time.Now(), offset: d.cfg.Offset,
 		asked: make(chan struct{}), wakeSync: make(chan struct{}, 1), wakeChore: make(chan struct{}, 1),
-		over: make(chan struct{}),
+		volumeTurn: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 	header, number, err := s.draw()
 	if err == nil && way == AuthRSA {

@@ -40,14 +40,15 @@ func TestQuietSessionsAreKeptAlive(t *testing.T) {
 	}
 }
 
-// over waits for the end of a session and returns why and after how long.
-func over(s *raop.Session, patience time.Duration) (error, time.Duration) {
+// over waits for the end of a session and returns after how long it came, and
+// why.
+func over(s *raop.Session, patience time.Duration) (time.Duration, error) {
 	begun := time.Now()
 	select {
 	case <-s.Done():
-		return s.Err(), time.Since(begun)
+		return time.Since(begun), s.Err()
 	case <-time.After(patience):
-		return errors.New("not over"), time.Since(begun)
+		return time.Since(begun), errors.New("not over")
 	}
 }
 
@@ -70,7 +71,7 @@ func TestHowSessionsEnd(t *testing.T) {
 				s := h.dial(raop.Config{})
 				h.play(s, counting(44100), pace{onward: 10 * perPacket})
 				c.do(h)
-				err, after := over(s, 2*time.Minute)
+				after, err := over(s, 2*time.Minute)
 				if c.want != nil && !errors.Is(err, c.want) || err == nil || after > c.within {
 					h.Errorf("got %v after %v, want %v within %v", err, after, c.want, c.within)
 				}
@@ -128,7 +129,7 @@ func TestReceiverThatClosesItsPortsIsGone(t *testing.T) {
 				time.Sleep(8 * time.Millisecond)
 			}
 		})
-		err, after := over(s, time.Minute)
+		after, err := over(s, time.Minute)
 		if !errors.Is(err, raop.ErrClosedByReceiver) || after > 5*time.Second {
 			h.Errorf("got %v after %v, want ErrClosedByReceiver within 5s", err, after)
 		}

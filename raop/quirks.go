@@ -33,7 +33,7 @@ var brokenRAOP = []broken{
 	// and stay silent since OS 27.
 	{matcher{model: "AudioAccessory", since: 980}, "HomePods with OS 27 or later play AirPlay 2 only"},
 	// philippe44/libraop#37
-	{matcher{model: "Era 100", manufacturer: ""}, sonosReason},
+	{matcher{model: "Era 100"}, sonosReason},
 	{matcher{model: "Era 300"}, sonosReason},
 	{matcher{model: "Move 2"}, sonosReason},
 	{matcher{model: "Roam 2"}, sonosReason},

@@ -62,8 +62,11 @@ type Session struct {
 	asked     chan struct{} // closed when the first timing request was answered
 	lastAsked atomic.Int64  // when the last was, in nanoseconds since born; 0: never
 	timings   atomic.Uint64
-	wakeSync  chan struct{}
-	wakeChore chan struct{}
+	// Full while a volume is being set, so that none is set again that has
+	// just been replaced.
+	volumeTurn chan struct{}
+	wakeSync   chan struct{}
+	wakeChore  chan struct{}
 
 	bye     sync.Once
 	leaving atomic.Bool
@@ -315,6 +318,14 @@ func (s *Session) SetVolume(ctx context.Context, level float64) error {
 		return errLevel
 	}
 	level = min(max(level, 0), 1)
+	select {
+	case s.volumeTurn <- struct{}{}:
+		defer func() { <-s.volumeTurn }()
+	case <-s.over:
+		return s.err
+	case <-ctx.Done():
+		return fmt.Errorf("raop: set volume: %w", context.Cause(ctx))
+	}
 	if err := s.sendVolume(ctx, level); err != nil {
 		return s.wrap(err)
 	}

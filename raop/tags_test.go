@@ -37,6 +37,20 @@ func TestVolumeComesAtThreeMoments(t *testing.T) {
 	})
 }
 
+func TestVolumeThatWasReplacedIsNotRepeated(t *testing.T) {
+	inHouse(t, raoptest.Config{Delays: map[string]time.Duration{"SET_PARAMETER": 100 * time.Millisecond}}, func(h *house) {
+		s := h.dial(raop.Config{Volume: level(0.2)})
+		time.Sleep(100 * time.Millisecond) // the repetition comes 150 ms after RECORD, 50 ms into this one
+		if err := s.SetVolume(h.Context(), 0.5); err != nil {
+			h.Error(err)
+		}
+		time.Sleep(time.Second)
+		if got := h.rx.Volume(); got != -15 {
+			h.Errorf("got %v dB, want -15", got)
+		}
+	})
+}
+
 func TestVolumeOfTheReceiverIsLeftAlone(t *testing.T) {
 	inHouse(t, raoptest.Config{}, func(h *house) {
 		s := h.dial(raop.Config{})
