@@ -104,6 +104,7 @@ func (d *device) dial(ctx context.Context) (player.Session, error) {
 	for _, address := range t.addresses {
 		s, err := raop.Dial(ctx, address, t.raop, &raop.Config{
 			Password:     t.password,
+			Floor:        time.Duration(d.override.Latency), // who names a latency has tried it
 			DialContext:  d.net.dial,
 			ListenPacket: d.net.listen,
 			Logger:       d.log,
