@@ -55,6 +55,28 @@ func TestAPauseLosesNothing(t *testing.T) {
 	}
 }
 
+func TestAnOverlapIsHeardTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		speaker := new(streamtest.Speaker)
+		s := stream.New(streamtest.Sound(2*second), stream.Config{Overlap: 10 * time.Millisecond}, speaker)
+		wait := run(t.Context(), s)
+		for range 3 { // of silence nothing is heard twice
+			s.Pause(t.Context())
+			s.Resume(t.Context())
+		}
+		time.Sleep(1500 * time.Millisecond)
+		for range 3 {
+			s.Pause(t.Context())
+			s.Resume(t.Context())
+		}
+		wait()
+		want := slices.Concat(streamtest.Samples(0, second/2+1), streamtest.Samples(second/2+1-441, 2*second))
+		if got := speaker.Samples(); !slices.Equal(got, want) {
+			t.Errorf("heard %d frames, want %d", len(got), len(want))
+		}
+	})
+}
+
 func TestManyPausesLoseNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(1, 2))

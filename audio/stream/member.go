@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	// tolerance is how much later than a sink's floor the first packet may
-	// be without the timeline being made anew.
-	tolerance = 50 * time.Millisecond
+	// tolerance is how much closer than a sink's floor the first frame may be
+	// without the timeline being made anew, and how long a timeline without
+	// a moment to spare waits for all sinks.
+	tolerance = 30 * time.Millisecond
 	// retries bounds how often a timeline is made anew because no sink was
 	// ready for it in time.
 	retries = 3
@@ -173,7 +174,7 @@ func (s *Stream) gather(ctx context.Context, now time.Time) (wake time.Time) {
 	if ready < len(s.members) && now.Before(s.barrier) {
 		return s.barrier
 	}
-	if s.tries < retries && now.Add(s.floor()-tolerance).After(s.tl.Time) {
+	if s.tries < retries && now.Add(s.floor()-tolerance).After(s.tl.At(s.first)) {
 		s.tries++
 		return s.begin(ctx, now, now.Sub(s.begun))
 	}

@@ -71,17 +71,16 @@ func (h *playhead) put(m mark, now time.Time) {
 	h.marks = append(h.marks[:copy(h.marks, h.marks[over:])], m)
 }
 
-// stop ends the timeline and returns the position of the first frame that was
-// not heard: the one after that which is being heard.
-func (h *playhead) stop(now time.Time, state State) int64 {
+// heard returns the position of the first frame that was not heard: the one
+// after that which is being heard.
+func (h *playhead) heard(now time.Time) int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	at, _ := h.look(now, 1)
-	h.tl, h.marks = Timeline{}, append(h.marks[:0], mark{at: at, state: state})
 	return at
 }
 
-// rest puts the playhead somewhere while there is no timeline.
+// rest puts the playhead somewhere and ends the timeline, if there is one.
 func (h *playhead) rest(at int64, state State) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -35,15 +35,17 @@ type Sink interface {
 	// allocate. An error means that the sink is of no use any more.
 	WritePacket(p Packet) error
 	// Flush drops what was sent and not heard yet, so that the receiver falls
-	// silent at once. What follows is Start, or nothing. It waits for the
-	// receiver no longer than ctx allows.
+	// silent at once. It returns when what is sent after it is safe from it,
+	// and waits for the receiver no longer than ctx allows. What follows is
+	// Start, or nothing.
 	Flush(ctx context.Context) error
 }
 
 // A Floor is a sink whose receiver cannot begin at any moment. MinLead is the
-// smallest time from Start to tl.Time that it can honour; it is asked before
-// each Start and must not wait. A stream uses the largest of its sinks, or
-// its own Lead where that is larger.
+// smallest time from Start to the first frame of sound that it can honour. The
+// silence before that frame lies within it: of that a receiver may drop what
+// comes too late. MinLead is asked before each Start and must not wait. A
+// stream uses the largest of its sinks, or its own Lead where that is larger.
 type Floor interface {
 	MinLead() time.Duration
 }

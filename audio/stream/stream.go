@@ -63,6 +63,10 @@ type Config struct {
 	// Until is the position at which the sound ends, even if the source has
 	// more. 0: its own end.
 	Until time.Duration
+	// Overlap is how much of what was heard before a pause is heard again
+	// after it. A receiver may be off by some milliseconds, so that what we
+	// think was heard was not, by so much. 0: nothing.
+	Overlap time.Duration
 	// Linger is how long the timeline goes on after the last sink has failed,
 	// for another to be attached. 0: Run ends at once. A stream whose last
 	// sink was detached goes on for as long as it lasts.
@@ -127,6 +131,7 @@ type Stream struct {
 	next    int64         // the frame that the next packet begins with; only grows
 	at      int64         // the position in the sound of the next frame to be sent
 	first   int64         // the frame of the timeline that the sound begins with
+	from    int64         // the position in the sound that the timeline begins with
 	lead    time.Duration // Lead, or what the slowest sink needs
 	ahead   time.Duration
 	marked  State // what the next packet will be heard as
@@ -295,7 +300,7 @@ func (s *Stream) advance(ctx context.Context, now time.Time) (wake time.Time) {
 // and slip later than that.
 func (s *Stream) begin(ctx context.Context, now time.Time, slip time.Duration) (wake time.Time) {
 	leadIn := int64(s.cfg.LeadIn) * packet
-	s.lead = max(s.cfg.Lead, s.floor()+lasts(leadIn, rate), lasts(leadIn, rate)) + slip
+	s.lead = max(s.cfg.Lead, s.floor(), lasts(leadIn, rate)) + slip
 	s.ahead = max(min(s.cfg.Ahead, furthest-s.lead), 0)
 	s.tape.keep(frames(s.lead+s.ahead) + 4*packet)
 	if err := s.tape.fill(s.at + packet); errors.Is(err, audio.ErrNotReady) {
@@ -303,8 +308,8 @@ func (s *Stream) begin(ctx context.Context, now time.Time, slip time.Duration) (
 		return s.await(ctx, now, rate/4)
 	}
 	s.tl = Timeline{Rate: rate, Frame: s.next, Time: now.Add(s.lead - lasts(leadIn, rate))}
-	s.begun, s.first, s.marked, s.rolling = now, s.next+leadIn, Starting, false
-	s.barrier = now.Add(max((s.tl.Time.Sub(now)-s.floor())/2, tolerance))
+	s.begun, s.first, s.from, s.marked, s.rolling = now, s.next+leadIn, s.at, Starting, false
+	s.barrier = now.Add(max((s.lead-s.floor())/2, tolerance))
 	s.head.start(s.tl, s.at)
 	for _, m := range s.members {
 		s.start(ctx, m, s.tl)
@@ -314,11 +319,10 @@ func (s *Stream) begin(ctx context.Context, now time.Time, slip time.Duration) (
 
 // silence ends the timeline where the ear is, and says why.
 func (s *Stream) silence(why State) {
-	if s.tl.IsZero() {
-		s.head.rest(s.at, why)
-		return
+	if !s.tl.IsZero() {
+		s.at = max(s.head.heard(time.Now())-frames(s.cfg.Overlap), s.from)
 	}
-	s.at = s.head.stop(time.Now(), why)
+	s.head.rest(s.at, why)
 	s.tl, s.rolling, s.tries = Timeline{}, false, 0
 }
 

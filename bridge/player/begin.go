@@ -67,10 +67,11 @@ func (p *Player) sound(ctx context.Context) {
 	p.applyVolume(ctx, b.request.Volume)
 	b.states = make(chan stream.State, 1)
 	cfg := stream.Config{
-		Lead:   b.request.Lead,
-		From:   b.request.Start,
-		Notify: b.tell,
-		Logger: p.cfg.Logger,
+		Lead:    b.request.Lead,
+		From:    b.request.Start,
+		Overlap: overlap,
+		Notify:  b.tell,
+		Logger:  p.cfg.Logger,
 	}
 	if cfg.Lead <= 0 {
 		cfg.Lead = p.cfg.Lead

@@ -22,8 +22,8 @@ type Play struct {
 // does nothing.
 type Pause struct{}
 
-// Resume goes on after a Pause with the frame after the last one that was
-// heard. A live sound that was paused for more than ten seconds goes on with
+// Resume goes on after a Pause where the ear was, or 5 ms before that, because
+// receivers are not exact and nothing is to be lost. A live sound that was paused for more than ten seconds goes on with
 // what is sent now: what was missed is gone, and its server has hung up.
 type Resume struct{}
 
