@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"airplay2mqtt/audio/aiff"
 	"airplay2mqtt/audio/flac"
 	"airplay2mqtt/audio/mp3"
 	"airplay2mqtt/audio/ogg"
@@ -41,6 +42,8 @@ func newDecoder(k kind, r io.Reader) (d decoder, err error) {
 		return made(mp3.NewDecoder(r))
 	case flacFile:
 		return made(flac.NewDecoder(r))
+	case aiffFile:
+		return made(aiff.NewDecoder(r))
 	case oggFile:
 		return made(ogg.NewDecoder(r))
 	}
@@ -61,7 +64,8 @@ type decoded struct {
 	tags     Tags
 	format   Format
 	kind     kind
-	seekable bool
+	seekable atomic.Bool
+	awaited  atomic.Pointer[spool] // once it is whole, it can be told whether this is seekable
 	len      atomic.Int64
 
 	mu      sync.Mutex // a Close that waits for a Read
@@ -98,7 +102,8 @@ func newDecoded(in *input, found finding) (*decoded, error) {
 		d.Close()
 		return nil, &unsupportedError{name: in.name, what: fmt.Sprintf("a sound of %d frames a second", d.Rate())}
 	}
-	s := &decoded{in: in, kind: k, d: d, seekable: d.Seekable() || in.again != nil}
+	s := &decoded{in: in, kind: k, d: d}
+	s.seekable.Store(d.Seekable() || s.promising())
 	s.len.Store(d.Len())
 	s.format = Format{
 		Container: k.String(), Codec: d.Codec(),
@@ -158,9 +163,41 @@ func (in *input) describe(t Tags) Tags {
 	return t
 }
 
-func (s *decoded) Rate() int      { return s.format.Rate }
-func (s *decoded) Len() int64     { return s.len.Load() }
-func (s *decoded) Seekable() bool { return s.seekable }
+// promising tells whether a decoder that is made later can seek. That cannot be
+// said of Ogg before its last page has been seen, with which another sound of
+// another rate may end.
+func (s *decoded) promising() bool {
+	if s.in.again == nil || s.kind != oggFile {
+		return s.in.again != nil
+	}
+	v, ok := s.in.again.(*spoolView)
+	if ok && !v.spool.whole() {
+		s.awaited.Store(v.spool)
+		return false
+	}
+	return ok && seekableOgg(v.spool) || !ok && oneLink(s.in.again)
+}
+
+// seekableOgg tells whether Ogg that is here can be sought.
+func seekableOgg(s *spool) bool {
+	d, err := newDecoder(oggFile, &spoolView{spool: s})
+	if err != nil {
+		return false
+	}
+	defer d.Close()
+	return d.Seekable()
+}
+
+// Seekable may change, where only the end of a download tells.
+func (s *decoded) Seekable() bool {
+	if w := s.awaited.Load(); w != nil && w.whole() && s.awaited.CompareAndSwap(w, nil) {
+		s.seekable.Store(seekableOgg(w))
+	}
+	return s.seekable.Load()
+}
+
+func (s *decoded) Rate() int  { return s.format.Rate }
+func (s *decoded) Len() int64 { return s.len.Load() }
 
 // Read tells why the input ended, which the decoder may have taken for the end
 // of the sound.
@@ -178,6 +215,7 @@ func (s *decoded) Read(p []Frame) (int, error) {
 	switch {
 	case errors.Is(err, ogg.ErrRateChanged):
 		s.changed, err = true, io.EOF
+		s.seekable.Store(false) // frames of other rates cannot be numbered
 	case err != nil && s.in.failed != nil:
 		err = s.in.failed
 	}
@@ -231,6 +269,11 @@ func (s *decoded) reopen() error {
 	d, err := newDecoder(s.kind, s.in.reader())
 	if err != nil {
 		return err
+	}
+	if !d.Seekable() {
+		d.Close()
+		s.seekable.Store(false)
+		return ErrNotSeekable
 	}
 	s.d.Close()
 	s.d = d

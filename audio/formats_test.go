@@ -76,6 +76,7 @@ var formats = []made{
 	{"96.flac", "sox -R in.wav -r 96000 -b 24 96.flac", audio.Format{Container: "flac", Codec: "flac", Rate: 96000, Bits: 24, Channels: 2}, false, 1},
 	{"8.wav", "sox -R in.wav -r 8000 -c 1 8.wav", audio.Format{Container: "wav", Codec: "pcm", Rate: 8000, Bits: 16, Channels: 1}, false, 6},
 	{"192.wav", "sox -R in.wav -r 192000 -b 32 192.wav", audio.Format{Container: "wav", Codec: "pcm", Rate: 192000, Bits: 32, Channels: 2}, false, 1},
+	{"a.aiff", "sox in.wav a.aiff", audio.Format{Container: "aiff", Codec: "pcm", Rate: 44100, Bits: 16, Channels: 2}, true, 0},
 	{"f.wav", "ffmpeg -v error -y -i in.wav -c:a pcm_f32le f.wav", audio.Format{Container: "wav", Codec: "pcm", Rate: 44100, Bits: 32, Channels: 2}, true, 0},
 }
 
@@ -215,7 +216,7 @@ func TestWhatFFmpegMakesOfTheRestIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, want := range map[string]string{
-		"x.aac": "AAC", "x.m4a": "M4A", "x.wma": "Windows Media", "x.mka": "Matroska", "x.aiff": "AIFF", "x.au": "AU",
+		"x.aac": "AAC", "x.m4a": "M4A", "x.wma": "Windows Media", "x.mka": "Matroska", "x.au": "AU",
 		"x.caf": "Core Audio", "x.mp2": "layer 2", "x.ts": "transport stream", "x.wv": "WavPack", "x.w64": "Wave64",
 	} {
 		run(t, dir, "ffmpeg -v error -y -i in.wav "+file)

@@ -3,65 +3,12 @@ package audio
 import (
 	"bufio"
 	"bytes"
-	"context"
-	"crypto/tls"
 	"io"
 	"net"
 	"strings"
-	"time"
 
 	"airplay2mqtt/audio/tags"
 )
-
-// A dialer makes connections on which the radios of old can be understood.
-type dialer struct {
-	dial  func(ctx context.Context, network, address string) (net.Conn, error)
-	tls   *tls.Config
-	until time.Time // lets a net.Dialer share the time out among the addresses of a name
-}
-
-func (d dialer) plain(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithDeadline(ctx, d.until)
-	defer cancel()
-	c, err := d.connect(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return &icyConn{Conn: c}, nil
-}
-
-func (d dialer) secure(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithDeadline(ctx, d.until)
-	defer cancel()
-	c, err := d.connect(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	cfg := &tls.Config{}
-	if d.tls != nil {
-		cfg = d.tls.Clone()
-	}
-	if cfg.ServerName == "" {
-		if cfg.ServerName, _, err = net.SplitHostPort(address); err != nil {
-			c.Close()
-			return nil, err
-		}
-	}
-	t := tls.Client(c, cfg)
-	if err := t.HandshakeContext(ctx); err != nil {
-		c.Close()
-		return nil, err
-	}
-	return &icyConn{Conn: t}, nil
-}
-
-func (d dialer) connect(ctx context.Context, network, address string) (net.Conn, error) {
-	if d.dial != nil {
-		return d.dial(ctx, network, address)
-	}
-	var usual net.Dialer
-	return usual.DialContext(ctx, network, address)
-}
 
 // icyConn turns the answer "ICY 200 OK", which old radio servers give, into
 // one that is HTTP.

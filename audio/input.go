@@ -31,6 +31,7 @@ type input struct {
 
 	mime   string        // what the server calls it
 	url    *url.URL      // where it came from
+	asked  *url.URL      // and what was asked for, before redirects
 	folder string        // of the file it is; "": it is none
 	live   bool          // see Track.Live
 	titles *titles       // of a radio
@@ -246,6 +247,9 @@ func (in *input) rewind() error {
 
 // repeat begins again, with what can seek.
 func (in *input) repeat() error {
+	if d, ok := in.r.(*download); ok {
+		d.drop()
+	}
 	in.r, in.seeker, in.again = in.again, in.again, nil
 	return in.rewind()
 }

@@ -35,6 +35,10 @@ type Opener struct {
 	// Timeout is how long opening a URL may take, from the name's resolution to
 	// the first frames. Zero: 10 s.
 	Timeout time.Duration
+	// Reconnect is how long a radio that is cut off is asked for again, with
+	// silence meanwhile, before its track ends with an error. It begins anew
+	// with each sound that comes. Zero: 10 minutes; negative: it is not.
+	Reconnect time.Duration
 	// ReadAhead is how much sound is read ahead. Zero: 5 s.
 	ReadAhead time.Duration
 	// Logger is told of requests. Its zero value is silent.
@@ -91,14 +95,16 @@ func (o *Opener) open(ctx context.Context, location string, depth int) (Track, e
 }
 
 func (o *Opener) openURL(ctx context.Context, u *url.URL, depth int) (Track, error) {
-	ctx, cancel := context.WithTimeout(ctx, orDefault(o.Timeout, 10*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, orDefault(o.Timeout, defaultTimeout))
 	defer cancel()
-	in, err := o.fetch(ctx, u)
+	in, err := o.fetch(ctx, u, nil)
 	if err != nil {
 		return Track{}, err
 	}
 	return o.track(ctx, in, depth)
 }
+
+const defaultTimeout = 10 * time.Second
 
 func orDefault[T int64 | time.Duration](v, usual T) T {
 	if v <= 0 {
@@ -134,9 +140,29 @@ func (o *Opener) track(ctx context.Context, in *input, depth int) (t Track, err 
 	return o.readAhead(ctx, in, src)
 }
 
+// lasting makes a source that outlives connections of what is live.
+func (o *Opener) lasting(in *input, c *chain) Source {
+	if !in.live || in.asked == nil || o.Reconnect < 0 {
+		return c
+	}
+	return newRadio(o, in, c)
+}
+
+// decode finds out what an input that is no playlist is.
+func (o *Opener) decode(in *input) (*decoded, error) {
+	found, err := in.sniff()
+	if err != nil {
+		return nil, err
+	}
+	if found.kind == playlist {
+		return nil, &unsupportedError{name: in.name, what: "a playlist, where there was sound"}
+	}
+	return newDecoded(in, found)
+}
+
 // readAhead reads the track's first frames and lets the others follow.
 func (o *Opener) readAhead(ctx context.Context, in *input, src *decoded) (Track, error) {
-	b := newBuffer(newChain(src), o.ReadAhead, in.titles)
+	b := newBuffer(o.lasting(in, newChain(src)), o.ReadAhead, in.titles)
 	b.prime(ctx)
 	b.begin()
 	if err := b.failed(); err != nil {

@@ -68,7 +68,9 @@ func TestARadioIsHeardAndTellsItsTitles(t *testing.T) {
 	head := "\r\nicy-name: Radio Test\r\nicy-genre: Noise\r\nicy-metaint:16000\r\nContent-Type: audio/x-wav\r\n\r\n"
 	for _, status := range []string{"ICY 200 OK", "HTTP/1.0 200 OK", "HTTP/1.1 200 OK"} {
 		virtual(t, status, func(t *testing.T) {
-			track := rawSite(t, append([]byte(status+head), stream...)).open(t, "http://10.0.0.1:8000/live")
+			s := rawSite(t, append([]byte(status+head), stream...))
+			s.Reconnect = -1
+			track := s.open(t, "http://10.0.0.1:8000/live")
 			if !track.Live || track.Seekable() || track.Tags.Duration != 0 || track.Tags.Title != "Radio Test" || track.Tags.Genre != "Noise" {
 				t.Errorf("got live %v, seekable %v, %+v", track.Live, track.Seekable(), track.Tags)
 			}
@@ -126,6 +128,7 @@ func TestASilentRadioIsGivenUpAfterAMinute(t *testing.T) {
 			wait(r.Context(), time.Hour)
 		})
 		s.MaxDownload = 1000 // is not for radios
+		s.Reconnect = -1
 		track := s.open(t, "http://10.0.0.1/live")
 		start := time.Now()
 		got, why := hearUntil(t, track)

@@ -17,12 +17,13 @@ const (
 	mp3File
 	flacFile
 	oggFile
+	aiffFile
 	playlist
 	tagged // an ID3 tag, so long that what is behind it cannot be seen
 )
 
 func (k kind) String() string {
-	return [...]string{"unknown", "wav", "mp3", "flac", "ogg", "playlist", "id3"}[k]
+	return [...]string{"unknown", "wav", "mp3", "flac", "ogg", "aiff", "playlist", "id3"}[k]
 }
 
 // A finding is what sniff finds.
@@ -111,6 +112,8 @@ func byMagic(head []byte) (finding, bool) {
 			return finding{kind: waveFile}, true
 		}
 		return finding{what: riffs[string(head[min(8, len(head)):min(12, len(head))])], advice: convert}.orElse("a RIFF file, but not of sound"), true
+	case at(0, "FORM") && (at(8, "AIFF") || at(8, "AIFC")):
+		return finding{kind: aiffFile}, true
 	case at(4, "ftyp"):
 		return mp4(string(head[min(8, len(head)):min(12, len(head))])), true
 	case len(head) > 188 && head[0] == 'G' && head[188] == 'G':
@@ -154,8 +157,6 @@ var magics = []struct {
 	what, advice string
 }{
 	{0, "RIFX", "a big-endian RIFF file", convert},
-	{8, "AIFF", "AIFF sound", convert},
-	{8, "AIFC", "AIFF sound", convert},
 	{0, "riff\x2e\x91\xcf\x11", "Wave64 sound", convert},
 	{0, "caff", "Core Audio sound", convert},
 	{0, ".snd", "AU sound", convert},

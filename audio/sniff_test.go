@@ -68,7 +68,7 @@ var sniffed = []struct {
 	{join("\x00\x00\x00\x20ftypM4A \x00\x00"), "", "", "M4A"},
 	{join("\x00\x00\x00\x20ftypisom\x00\x00"), "", "", "MP4"},
 	{join("\x00\x00\x00\x20ftypavif\x00\x00"), "", "", "picture"},
-	{join("FORM\x00\x00\x00\x20AIFFCOMM"), "", "", "AIFF"},
+	{join("FORM\x00\x00\x00\x20AIFFCOMM"), "", "", "aiff"},
 	{join("\x30\x26\xb2\x75\x8e\x66\xcf\x11", zeros), "", "", "WMA"},
 	{join("\x1a\x45\xdf\xa3", zeros), "", "", "Matroska"},
 	{join("\x89PNG\r\n\x1a\n", zeros), "x.mp3", "audio/mpeg", "PNG"},

@@ -68,6 +68,11 @@ func (s *spool) hurry(ctx context.Context) bool {
 	case <-t.C:
 	case <-ctx.Done():
 	}
+	return s.whole()
+}
+
+// whole tells whether all of it is here.
+func (s *spool) whole() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.data) == cap(s.data)

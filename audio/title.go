@@ -8,6 +8,7 @@ type titles struct {
 	said struct {
 		sync.Mutex
 		title string // not yet taken over by the buffer; "": none
+		last  string
 	}
 	marks []mark // oldest first; owned by the buffer
 	out   chan string
@@ -28,7 +29,10 @@ func (t *titles) say(title string) {
 	}
 	t.said.Lock()
 	defer t.said.Unlock()
-	t.said.title = title
+	if title == t.said.last {
+		return // told again, as after a new connection
+	}
+	t.said.title, t.said.last = title, title
 }
 
 func (t *titles) take() (title string) {
