@@ -278,9 +278,11 @@ func (b *Buffer) goTo(n int64) (err error) {
 // holds, and one of them giving up must not end the program.
 func recovered(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("audio: the decoder broke down: %v", p)
+		*err = fmt.Errorf("%w: %v", errBroke, p)
 	}
 }
+
+var errBroke = errors.New("audio: the decoder broke down")
 
 // seekable tells whether src can be sought. A source may have SeekFrame and
 // know only at run time whether that works.

@@ -1,6 +1,7 @@
 package audio
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"airplay2mqtt/audio/aiff"
+	"airplay2mqtt/audio/ffmpeg"
 	"airplay2mqtt/audio/flac"
 	"airplay2mqtt/audio/mp3"
 	"airplay2mqtt/audio/ogg"
@@ -68,6 +70,9 @@ type decoded struct {
 	awaited  atomic.Pointer[spool] // once it is whole, it can be told whether this is seekable
 	len      atomic.Int64
 
+	remake func() (decoder, error)
+	hangUp func() error // ends a Read at once; nil: closing the input does
+
 	mu      sync.Mutex // a Close that waits for a Read
 	d       decoder    // nil: closed
 	link    int        // which of several sounds in a row, where the decoder tells
@@ -81,7 +86,8 @@ type linked interface {
 	Next()
 }
 
-func newDecoded(in *input, found finding) (*decoded, error) {
+// newDecoded finds the decoder for an input. ctx bounds that.
+func (o *Opener) newDecoded(ctx context.Context, in *input, found finding) (*decoded, error) {
 	k := found.kind
 	switch {
 	case k == tagged && in.called("flac"):
@@ -94,20 +100,65 @@ func newDecoded(in *input, found finding) (*decoded, error) {
 			return nil, err
 		}
 	}
-	d, err := newDecoder(k, in.reader())
-	if err != nil {
-		return nil, in.undecodable(k, err)
+	s := &decoded{in: in, kind: k}
+	if err := s.make(ctx, o, found); err != nil {
+		return nil, err
 	}
+	if err := s.begin(); err != nil {
+		s.d.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// make makes the decoder, or has ffmpeg be it, if that is needed.
+func (s *decoded) make(ctx context.Context, o *Opener, found finding) (err error) {
+	if s.kind == foreign {
+		return s.invite(ctx, o, found)
+	}
+	k := s.kind
+	s.remake = func() (decoder, error) { return newDecoder(k, s.in.reader()) }
+	if s.d, err = s.remake(); err == nil {
+		return nil
+	}
+	undecodable := s.in.undecodable(k, err)
+	if undecodable.advice == convert && s.in.seeker != nil && s.in.rewind() == nil {
+		return s.invite(ctx, o, finding{what: undecodable.what, advice: convert})
+	}
+	return undecodable
+}
+
+// invite has ffmpeg decode what was found.
+func (s *decoded) invite(ctx context.Context, o *Opener, found finding) (err error) {
+	s.kind = foreign
+	s.remake = func() (decoder, error) {
+		return made(ffmpeg.NewDecoder(ctx, s.in.reader(), ffmpeg.Config{Path: o.FFmpeg, Timeout: o.Timeout}))
+	}
+	s.d, err = s.remake()
+	ctx = context.WithoutCancel(ctx) // for one that is made when the sound is sought
+	switch {
+	case errors.Is(err, ffmpeg.ErrNotInstalled):
+		return &unsupportedError{name: s.in.name, what: found.what, advice: "install ffmpeg, which would decode it, or " + convert}
+	case errors.Is(err, ffmpeg.ErrFormat):
+		return &unsupportedError{name: s.in.name, what: found.what, advice: found.advice, err: err}
+	}
+	return err
+}
+
+// begin takes over what the decoder tells.
+func (s *decoded) begin() error {
+	d, in := s.d, s.in
 	if !usual(d.Rate()) {
-		d.Close()
-		return nil, &unsupportedError{name: in.name, what: fmt.Sprintf("a sound of %d frames a second", d.Rate())}
+		return &unsupportedError{name: in.name, what: fmt.Sprintf("a sound of %d frames a second", d.Rate())}
 	}
-	s := &decoded{in: in, kind: k, d: d}
 	s.seekable.Store(d.Seekable() || s.promising())
 	s.len.Store(d.Len())
 	s.format = Format{
-		Container: k.String(), Codec: d.Codec(),
+		Container: s.kind.String(), Codec: d.Codec(),
 		Rate: d.Rate(), Bits: d.Bits(), Channels: d.Channels(),
+	}
+	if guest, ok := d.(*ffmpeg.Decoder); ok {
+		s.format.Container, s.hangUp = guest.Container(), guest.Close
 	}
 	s.tags = in.describe(d.Tags())
 	if _, ok := d.(linked); ok && in.titles == nil {
@@ -116,7 +167,7 @@ func newDecoded(in *input, found finding) (*decoded, error) {
 	if s.tags.Duration == 0 && d.Len() > 0 && !in.live {
 		s.tags.Duration = duration(d.Len(), d.Rate())
 	}
-	return s, nil
+	return nil
 }
 
 // called tells whether the name or the server says that it is of a format.
@@ -125,7 +176,7 @@ func (in *input) called(format string) bool {
 }
 
 // undecodable says what a decoder's refusal means.
-func (in *input) undecodable(k kind, err error) error {
+func (in *input) undecodable(k kind, err error) *unsupportedError {
 	e := &unsupportedError{name: in.name, err: err}
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, flac.ErrUnsupported) {
 		e.what, e.advice = fmt.Sprintf("a %v file of a kind that is not decoded", k), convert
@@ -216,8 +267,8 @@ func (s *decoded) Read(p []Frame) (int, error) {
 	case errors.Is(err, ogg.ErrRateChanged):
 		s.changed, err = true, io.EOF
 		s.seekable.Store(false) // frames of other rates cannot be numbered
-	case err != nil && s.in.failed != nil:
-		err = s.in.failed
+	case err != nil && s.in.failed() != nil:
+		err = s.in.failed()
 	}
 	return n, err
 }
@@ -266,7 +317,7 @@ func (s *decoded) reopen() error {
 	if err := s.in.repeat(); err != nil {
 		return err
 	}
-	d, err := newDecoder(s.kind, s.in.reader())
+	d, err := s.remake()
 	if err != nil {
 		return err
 	}
@@ -285,6 +336,9 @@ func (s *decoded) reopen() error {
 // the decoder.
 func (s *decoded) Close() error {
 	err := s.in.Close()
+	if s.hangUp != nil {
+		s.hangUp()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.d != nil {

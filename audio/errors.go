@@ -52,6 +52,7 @@ type unsupportedError struct {
 	what   string // "an HTML page"
 	advice string // "is this the address of a web page?"
 	err    error  // of the decoder
+	cause  error  // that what says
 }
 
 func (e *unsupportedError) Error() string {
@@ -66,5 +67,7 @@ func (e *unsupportedError) Error() string {
 	return b.String()
 }
 
-func (e *unsupportedError) Is(target error) bool { return target == ErrUnsupported }
-func (e *unsupportedError) Unwrap() error        { return e.err }
+func (e *unsupportedError) Is(target error) bool {
+	return target == ErrUnsupported || e.cause != nil && target == e.cause
+}
+func (e *unsupportedError) Unwrap() error { return e.err }

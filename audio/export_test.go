@@ -34,5 +34,5 @@ func NewICYReader(r io.Reader, every int, say func(string)) io.Reader {
 
 // OpenStdin opens f as if it were standard input.
 func OpenStdin(ctx context.Context, o *Opener, f *os.File) (Track, error) {
-	return o.track(ctx, openStdin(f), 0)
+	return o.track(ctx, openStdin(f), nil)
 }

@@ -220,8 +220,13 @@ func TestWhatFFmpegMakesOfTheRestIsNamed(t *testing.T) {
 		"x.caf": "Core Audio", "x.mp2": "layer 2", "x.ts": "transport stream", "x.wv": "WavPack", "x.w64": "Wave64",
 	} {
 		run(t, dir, "ffmpeg -v error -y -i in.wav "+file)
-		if _, err := audio.Open(t.Context(), filepath.Join(dir, file)); err == nil || !strings.Contains(err.Error(), want) {
+		without := audio.Opener{FFmpeg: filepath.Join(dir, "none")}
+		if _, err := without.Open(t.Context(), filepath.Join(dir, file)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "install ffmpeg") {
 			t.Errorf("%s: got %v, want %s", file, err, want)
+		}
+		track := open(t, filepath.Join(dir, file))
+		if got := len(hear(t, track)) / 2; got < 20000 || got > 22050+4000 {
+			t.Errorf("%s: got %d frames of %+v", file, got, track.Format)
 		}
 	}
 }

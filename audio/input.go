@@ -19,24 +19,26 @@ import (
 // looked into before it is read, and remembers what went wrong, because a
 // decoder takes any error for the end.
 type input struct {
-	name   string    // for messages
-	r      io.Reader // what has not been read
-	seeker io.Seeker // of r; nil: it cannot seek
-	begin  int64     // where the sound begins in seeker
-	head   []byte    // what has been looked at, of an r that cannot seek
-	ended  bool      // r is at its end
-	failed error     // of r, other than its end; not written while decoding and closing
+	name   string                // for messages
+	r      io.Reader             // what has not been read
+	seeker io.Seeker             // of r; nil: it cannot seek
+	begin  int64                 // where the sound begins in seeker
+	head   []byte                // what has been looked at, of an r that cannot seek
+	ended  bool                  // r is at its end
+	torn   atomic.Pointer[error] // why r failed, other than at its end
 	closed atomic.Bool
 	close  func() error
 
-	mime   string        // what the server calls it
-	url    *url.URL      // where it came from
-	asked  *url.URL      // and what was asked for, before redirects
-	folder string        // of the file it is; "": it is none
-	live   bool          // see Track.Live
-	titles *titles       // of a radio
-	said   Tags          // by the server
-	again  io.ReadSeeker // reads the same and can seek, where r cannot; or nil
+	mime    string        // what the server calls it
+	url     *url.URL      // where it came from
+	asked   *url.URL      // and what was asked for, before redirects
+	folder  string        // of the file it is; "": it is none
+	escaped bool          // it is a playlist whose entries are written as in URLs
+	listing *os.File      // it is a folder, and nothing else here counts
+	live    bool          // see Track.Live
+	titles  *titles       // of a radio
+	said    Tags          // by the server
+	again   io.ReadSeeker // reads the same and can seek, where r cannot; or nil
 }
 
 // newInput reads r, which it takes over.
@@ -63,9 +65,17 @@ func openStdin(f *os.File) *input {
 	return newInput(struct{ io.ReadCloser }{f}, name) // hides Seek, which works on nothing else
 }
 
-func openFile(path string) (*input, error) {
+// openPath opens a file, or a folder for its listing.
+func (o *Opener) openPath(path string) (*input, error) {
 	if path == "" {
 		return nil, fmt.Errorf("audio: open: no path: %w", fs.ErrNotExist)
+	}
+	if o.OpenFile != nil {
+		f, err := o.OpenFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("audio: open: %w", err)
+		}
+		return newFile(f, path, filepath.Dir(path))
 	}
 	// Looked at before it is opened: opening alone can wait for ever (a fifo) or
 	// do something (a tape).
@@ -73,7 +83,7 @@ func openFile(path string) (*input, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audio: open %s: %w", path, cause(err))
 	}
-	if err := regular(path, info); err != nil {
+	if err := readable(path, info); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -97,7 +107,7 @@ func openBeside(folder, name string) (*input, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audio: open %s from a playlist: %w", name, cause(err))
 	}
-	if err := regular(name, info); err != nil {
+	if err := readable(name, info); err != nil {
 		return nil, err
 	}
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -111,24 +121,24 @@ func openBeside(folder, name string) (*input, error) {
 func newFile(f *os.File, name, folder string) (*input, error) {
 	info, err := f.Stat()
 	if err == nil {
-		err = regular(name, info)
+		err = readable(name, info)
 	}
 	if err != nil {
 		f.Close()
 		return nil, err
+	}
+	if info.IsDir() {
+		return &input{name: name, listing: f, close: sync.OnceValue(f.Close)}, nil
 	}
 	in := newInput(f, name)
 	in.folder = folder
 	return in, nil
 }
 
-// regular refuses what is not a file.
-func regular(name string, info fs.FileInfo) error {
-	switch {
-	case info.Mode().IsRegular():
+// readable refuses what is neither a file nor a folder.
+func readable(name string, info fs.FileInfo) error {
+	if info.Mode().IsRegular() || info.IsDir() {
 		return nil
-	case info.IsDir():
-		return &unsupportedError{name: name, what: "a folder, not a sound"}
 	}
 	return &unsupportedError{name: name, what: "not a file", advice: "pipes and devices can only be read as standard input"}
 }
@@ -156,12 +166,20 @@ func (in *input) more(p []byte) (n int, err error) {
 		return 0, fs.ErrClosed
 	}
 	defer func() {
-		if err != nil && err != io.EOF && in.failed == nil {
-			in.failed = err
+		if err != nil && err != io.EOF {
+			in.torn.CompareAndSwap(nil, &err)
 		}
 	}()
 	defer recovered(&err)
 	return in.r.Read(p)
+}
+
+// failed is what went wrong with what is read.
+func (in *input) failed() error {
+	if why := in.torn.Load(); why != nil {
+		return *why
+	}
+	return nil
 }
 
 // Close ends a Read that waits.
@@ -208,6 +226,9 @@ func (in *input) sniff() (finding, error) {
 			behind.skip = found.skip
 			found = behind
 		}
+	}
+	if found.kind == unknown && found.foreign() {
+		found.kind = foreign
 	}
 	if found.kind == unknown {
 		return finding{}, &unsupportedError{name: in.name, what: found.what, advice: found.advice}
@@ -280,8 +301,8 @@ func (in *seekingInput) Seek(offset int64, whence int) (int64, error) {
 func (in *input) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		err = ctx.Err()
-	} else if in.failed != nil {
-		err = in.failed
+	} else if why := in.failed(); why != nil {
+		err = why
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("no sound in time: %w", err)

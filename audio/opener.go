@@ -1,6 +1,7 @@
 package audio
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +31,15 @@ type Opener struct {
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// TLS is for https. Nil: the system's certificates.
 	TLS *tls.Config
+	// OpenFile opens paths, also those that playlists name, relative to the
+	// playlist's own. It is the place to refuse them. A folder, of which
+	// [Opener.Entries] lists the files, is opened by it too. Nil: any file is
+	// opened, but a playlist can only name what lies in its folder or below.
+	OpenFile func(path string) (*os.File, error)
+	// FFmpeg is the program that decodes what this package does not: AAC, WMA and
+	// others. Empty: ffmpeg, if it is installed. If there is none, these are
+	// unsupported.
+	FFmpeg string
 	// MaxDownload is how many bytes are read from a URL, unless it is a radio,
 	// which may go on for ever. Zero: 512 MiB.
 	MaxDownload int64
@@ -52,38 +63,38 @@ func Open(ctx context.Context, location string) (Track, error) {
 }
 
 // Open opens a path, an http or https URL, or standard input ("-"). A playlist
-// (M3U or PLS) stands for its first entry. ctx bounds the opening, not the
-// track.
+// (M3U, PLS or XSPF) stands for its first entry; [Opener.Entries] tells them
+// all. ctx bounds the opening, not the track.
 //
 // Errors wrap os.ErrNotExist for files that are not there, [ErrUnsupported] for
 // what is not sound that can be decoded, and context.DeadlineExceeded for what
 // takes too long; a [*FetchError] is for what goes wrong with a URL, a
 // [*TooLargeError] for what is larger than MaxDownload.
 func (o *Opener) Open(ctx context.Context, location string) (Track, error) {
-	return o.open(ctx, location, 0)
+	return o.open(ctx, location, nil)
 }
 
 // OpenReader opens what r reads, from where it stands. It takes r over: the
 // track closes it, and so does OpenReader if it fails. If r is an io.Seeker
 // that works, the track can be sought. The name is for messages.
 func (o *Opener) OpenReader(ctx context.Context, r io.ReadCloser, name string) (Track, error) {
-	return o.track(ctx, newInput(r, name), 0)
+	return o.track(ctx, newInput(r, name), nil)
 }
 
-// playlistsAtMost is how deep playlists may lie in playlists.
-const playlistsAtMost = 3
-
-func (o *Opener) open(ctx context.Context, location string, depth int) (Track, error) {
+// open opens what lies in the playlists of the trail.
+func (o *Opener) open(ctx context.Context, location string, trail []string) (Track, error) {
 	scheme, _, ok := strings.Cut(location, "://")
 	switch {
+	case slices.Contains(trail, location):
+		return Track{}, containsItself(location)
 	case location == "-":
-		return o.track(ctx, openStdin(os.Stdin), depth)
+		return o.track(ctx, openStdin(os.Stdin), trail)
 	case !ok:
-		in, err := openFile(location)
+		in, err := o.openPath(location)
 		if err != nil {
 			return Track{}, err
 		}
-		return o.track(ctx, in, depth)
+		return o.track(ctx, in, append(trail, location))
 	case !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https"):
 		return Track{}, &unsupportedError{name: scheme + "://…", what: "an address that is neither http nor https"}
 	}
@@ -91,17 +102,13 @@ func (o *Opener) open(ctx context.Context, location string, depth int) (Track, e
 	if err != nil || u.Host == "" {
 		return Track{}, &FetchError{URL: shown(u), Err: errors.New("not a URL")}
 	}
-	return o.openURL(ctx, u, depth)
-}
-
-func (o *Opener) openURL(ctx context.Context, u *url.URL, depth int) (Track, error) {
 	ctx, cancel := context.WithTimeout(ctx, orDefault(o.Timeout, defaultTimeout))
 	defer cancel()
 	in, err := o.fetch(ctx, u, nil)
 	if err != nil {
 		return Track{}, err
 	}
-	return o.track(ctx, in, depth)
+	return o.track(ctx, in, append(trail, location))
 }
 
 const defaultTimeout = 10 * time.Second
@@ -113,8 +120,8 @@ func orDefault[T int64 | time.Duration](v, usual T) T {
 	return v
 }
 
-// track makes a track of in, which it takes over.
-func (o *Opener) track(ctx context.Context, in *input, depth int) (t Track, err error) {
+// track makes a track of in, which it takes over. The trail ends with it.
+func (o *Opener) track(ctx context.Context, in *input, trail []string) (t Track, err error) {
 	stop := context.AfterFunc(ctx, func() { in.Close() })
 	defer func() {
 		if !stop() && err == nil { // ctx was over just when all was done
@@ -126,14 +133,20 @@ func (o *Opener) track(ctx context.Context, in *input, depth int) (t Track, err 
 			t, err = Track{}, in.explain(ctx, err)
 		}
 	}()
+	if in.listing != nil {
+		return Track{}, &unsupportedError{name: in.name, what: "a folder, not a sound"}
+	}
 	found, err := in.sniff()
 	if err != nil {
 		return Track{}, err
 	}
-	if found.kind == playlist {
-		return o.entry(ctx, in, depth)
+	switch found.kind {
+	case playlist:
+		return o.entry(ctx, in, trail)
+	case hls:
+		return o.openHLS(ctx, in, trail)
 	}
-	src, err := newDecoded(in, found)
+	src, err := o.newDecoded(ctx, in, found)
 	if err != nil {
 		return Track{}, err
 	}
@@ -148,16 +161,16 @@ func (o *Opener) lasting(in *input, c *chain) Source {
 	return newRadio(o, in, c)
 }
 
-// decode finds out what an input that is no playlist is.
-func (o *Opener) decode(in *input) (*decoded, error) {
+// decode makes a decoder for an input that was sound before.
+func (o *Opener) decode(ctx context.Context, in *input) (*decoded, error) {
 	found, err := in.sniff()
 	if err != nil {
 		return nil, err
 	}
-	if found.kind == playlist {
+	if found.kind == playlist || found.kind == hls {
 		return nil, &unsupportedError{name: in.name, what: "a playlist, where there was sound"}
 	}
-	return newDecoded(in, found)
+	return o.newDecoded(ctx, in, found)
 }
 
 // readAhead reads the track's first frames and lets the others follow.
@@ -180,36 +193,43 @@ func (o *Opener) readAhead(ctx context.Context, in *input, src *decoded) (Track,
 }
 
 // entry opens the first entry of the playlist that in is.
-func (o *Opener) entry(ctx context.Context, in *input, depth int) (Track, error) {
-	if depth == playlistsAtMost {
-		return Track{}, &unsupportedError{name: in.name, what: "a playlist in a playlist in a playlist"}
+func (o *Opener) entry(ctx context.Context, in *input, trail []string) (Track, error) {
+	if len(trail) > playlistsAtMost {
+		return Track{}, &unsupportedError{name: in.name, what: tooDeep}
 	}
-	text, err := io.ReadAll(io.LimitReader(in, playlistSize))
+	entries, err := in.entries()
 	if err != nil {
 		return Track{}, err
 	}
-	entries := parsePlaylist(text)
 	in.Close()
-	if len(entries) == 0 {
-		return Track{}, &unsupportedError{name: in.name, what: "a playlist without entries"}
-	}
 	first := entries[0]
-	switch {
-	case in.url != nil:
-		u, err := in.url.Parse(first)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return Track{}, &unsupportedError{name: in.name, what: "a playlist whose first entry is no http address"}
-		}
-		return o.openURL(ctx, u, depth+1)
-	case strings.Contains(first, "://"):
-		return o.open(ctx, first, depth+1)
-	case in.folder == "":
-		return Track{}, &unsupportedError{name: in.name, what: "a playlist of files that came without its folder"}
-	}
-	next, err := openBeside(in.folder, first)
+	place, err := in.beside(first.Location)
 	if err != nil {
 		return Track{}, err
 	}
-	next.folder = filepath.Join(in.folder, filepath.Dir(next.name))
-	return o.track(ctx, next, depth+1)
+	var t Track
+	if o.OpenFile != nil || strings.Contains(place, "://") {
+		t, err = o.open(ctx, place, trail)
+	} else {
+		t, err = o.openBeside(ctx, in, place, trail)
+	}
+	t.Tags.Title = cmp.Or(t.Tags.Title, first.Title)
+	return t, err
+}
+
+// openBeside opens a file that a playlist names, in its folder or below.
+func (o *Opener) openBeside(ctx context.Context, list *input, path string, trail []string) (Track, error) {
+	if slices.Contains(trail, path) {
+		return Track{}, containsItself(path)
+	}
+	name, err := filepath.Rel(list.folder, path)
+	if err != nil {
+		name = path
+	}
+	next, err := openBeside(list.folder, name)
+	if err != nil {
+		return Track{}, err
+	}
+	next.folder = filepath.Join(list.folder, filepath.Dir(name))
+	return o.track(ctx, next, append(trail, path))
 }

@@ -122,7 +122,7 @@ func (r *radio) connect(p []Frame) (n int, err error) {
 			err = in.explain(ctx, err)
 		}
 	}()
-	src, err := r.o.decode(in)
+	src, err := r.o.decode(ctx, in)
 	if err != nil {
 		in.Close()
 		return 0, err

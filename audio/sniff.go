@@ -19,11 +19,13 @@ const (
 	oggFile
 	aiffFile
 	playlist
-	tagged // an ID3 tag, so long that what is behind it cannot be seen
+	hls     // a list of pieces of sound
+	foreign // sound that ffmpeg may know
+	tagged  // an ID3 tag, so long that what is behind it cannot be seen
 )
 
 func (k kind) String() string {
-	return [...]string{"unknown", "wav", "mp3", "flac", "ogg", "aiff", "playlist", "id3"}[k]
+	return [...]string{"unknown", "wav", "mp3", "flac", "ogg", "aiff", "playlist", "hls", "foreign", "id3"}[k]
 }
 
 // A finding is what sniff finds.
@@ -97,6 +99,13 @@ func sniffTagged(head []byte, whole bool, name, mime string) (f finding, more in
 	return f, 0
 }
 
+// foreign tells whether what is not decoded here is sound, or may hold some.
+func (f finding) foreign() bool {
+	return f.advice == convert && f.what != noise && f.what != midi
+}
+
+const midi = "a MIDI file, notes and not sound"
+
 const convert = "convert it to MP3, FLAC, Ogg Vorbis or WAV"
 
 // byMagic knows files by what stands at their beginning.
@@ -135,7 +144,7 @@ func (f finding) orElse(what string) finding {
 }
 
 var riffs = map[string]string{
-	"AVI ": "an AVI video", "WEBP": "a WebP picture", "RMID": "a MIDI file, notes and not sound",
+	"AVI ": "an AVI video", "WEBP": "a WebP picture", "RMID": midi,
 }
 
 // mp4 tells the members of the MP4 family apart by their brand.
@@ -169,7 +178,7 @@ var magics = []struct {
 	{0, "FRM8", "DSD sound", convert},
 	{0, "#!AMR", "AMR sound", convert},
 	{0, "ADIF", "AAC sound", convert},
-	{0, "MThd", "a MIDI file, notes and not sound", convert},
+	{0, "MThd", midi, convert},
 	{0, "\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media (WMA or WMV)", convert},
 	{0, ".RMF", "RealMedia", convert},
 	{0, "\x1a\x45\xdf\xa3", "Matroska or WebM", convert},
@@ -197,7 +206,7 @@ var magics = []struct {
 // and pages, which are not.
 func sniffText(head []byte, whole bool, name, mime string) (f finding, more int, ok bool) {
 	text := bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
-	if !readable(text[:min(len(text), 512)]) {
+	if !legible(text[:min(len(text), 512)]) {
 		return finding{}, 0, false
 	}
 	if len(head) < 512 && !whole {
@@ -207,7 +216,9 @@ func sniffText(head []byte, whole bool, name, mime string) (f finding, more int,
 	begins := func(s string) bool { return strings.HasPrefix(start, s) }
 	switch {
 	case strings.Contains(start, "#ext-x-"):
-		f = finding{what: "an HLS stream", advice: "use the address of a plain MP3 or Ogg stream"}
+		f = finding{kind: hls}
+	case begins("<") && strings.Contains(start, "<playlist"):
+		f = finding{kind: playlist}
 	case begins("#extm3u"), begins("[playlist]"), begins("http://"), begins("https://"), namesPlaylist(name, mime):
 		f = finding{kind: playlist}
 	case begins("<?xml") && strings.Contains(start, "<rss"), begins("<rss"):
@@ -228,20 +239,20 @@ func sniffText(head []byte, whole bool, name, mime string) (f finding, more int,
 // header cannot be told from any other text.
 func namesPlaylist(name, mime string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".m3u", ".m3u8", ".pls":
+	case ".m3u", ".m3u8", ".pls", ".xspf":
 		return true
 	}
 	mime, _, _ = strings.Cut(strings.ToLower(mime), ";")
 	switch strings.TrimSpace(mime) {
 	case "audio/x-mpegurl", "audio/mpegurl", "application/x-mpegurl", "application/vnd.apple.mpegurl",
-		"audio/x-scpls", "audio/scpls", "application/pls+xml":
+		"audio/x-scpls", "audio/scpls", "application/pls+xml", "application/xspf+xml":
 		return true
 	}
 	return false
 }
 
-// readable tells whether bytes are a text, in UTF-8 or an older encoding.
-func readable(b []byte) bool {
+// legible tells whether bytes are a text, in UTF-8 or an older encoding.
+func legible(b []byte) bool {
 	for len(b) > 0 {
 		r, n := utf8.DecodeRune(b)
 		switch {
