@@ -21,7 +21,7 @@ func (s *Stream) beat(ctx context.Context, now time.Time) (wake time.Time) {
 		due := s.tl.At(s.next).Add(-s.lead)
 		early := due.Add(-s.ahead)
 		if now.Before(early) {
-			return early
+			return early.Add(min(s.ahead/4, rest))
 		}
 		if !s.pace.take(now) {
 			return now.Add(breath)
@@ -33,6 +33,9 @@ func (s *Stream) beat(ctx context.Context, now time.Time) (wake time.Time) {
 			s.counters.late.Add(1)
 		}
 		s.send()
+		if t := time.Now(); t.Sub(now) > breath {
+			return t // the source took its time: look again at where we are
+		}
 	}
 	return time.Time{}
 }

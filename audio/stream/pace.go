@@ -10,6 +10,10 @@ const (
 	// breath is the time between wakes while bursting, and while waiting for
 	// a source that has nothing yet.
 	breath = 4 * time.Millisecond
+	// rest is how long a stream sleeps that is ahead as far as it may be: it
+	// then sends a dozen packets at once. Waking for every single one cost
+	// ten times the processor time, most of it in going to sleep.
+	rest = 96 * time.Millisecond
 )
 
 // A pace holds bursts down: on average a packet each interval, and never more

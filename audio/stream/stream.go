@@ -224,6 +224,7 @@ func (s *Stream) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case request := <-s.requests:
+			s.advance(ctx, time.Now()) // what rested is sent before anything changes
 			request(ctx)
 		case c := <-s.settled:
 			s.settle(c)

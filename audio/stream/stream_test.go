@@ -124,17 +124,18 @@ func TestPacketsLeaveAheadButNoFasterThanEightfold(t *testing.T) {
 		}
 		// A second ahead at eight times the speed takes a seventh of a second.
 		i := slices.IndexFunc(packets, func(p streamtest.Arrival) bool {
-			return p.Heard.Sub(p.At) >= 2*time.Second-time.Nanosecond
+			return p.Heard.Sub(p.At) >= 2*time.Second-10*time.Millisecond
 		})
 		if i < 0 {
-			t.Fatalf("no packet left 2s before it was heard")
+			t.Fatalf("no packet left 1.99s before it was heard")
 		}
 		if got := packets[i].At.Sub(began); got > 160*time.Millisecond {
 			t.Errorf("a second ahead was reached after %v, want 160ms at most", got)
 		}
 		for k := i; k < len(packets)-1; k++ {
-			if got := packets[k].Heard.Sub(packets[k].At); got < 2*time.Second-time.Nanosecond {
-				t.Fatalf("packet %d left %v before it was heard, want 2s", k, got)
+			// A dozen at a time, so that the processor can sleep between.
+			if got := packets[k].Heard.Sub(packets[k].At); got < 1900*time.Millisecond {
+				t.Fatalf("packet %d left %v before it was heard, want 1.9s at least", k, got)
 			}
 		}
 	})
