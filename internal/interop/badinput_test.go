@@ -91,7 +91,8 @@ func TestBadPayloadsAreRefused(t *testing.T) {
 		{"nothing", "play_file", "", "bad_payload"},
 		{"deep JSON", "play_file", strings.Repeat(`{"a":`, 10000), "bad_payload"},
 		{"long", "play_file", strings.Repeat("x", 1<<20), "bad_payload"},
-		{"bytes", "play_file", "\xff\xfe{\x00", "file_not_found"},
+		{"bytes", "play_file", "\xff\xfe{", "file_not_found"},
+		{"zero byte", "play_file", "tune.wav\x00.mp3", "forbidden_path"},
 		{"volume of a play", "play_file", `{"path":"tune.wav","volume":101}`, "bad_payload"},
 		{"volume over", "set_volume", "101", "bad_payload"},
 		{"volume under", "set_volume", `{"volume":-1}`, "bad_payload"},
@@ -101,7 +102,7 @@ func TestBadPayloadsAreRefused(t *testing.T) {
 		{"mute a word", "mute", "perhaps", "bad_payload"},
 		{"seek a word", "seek", "there", "bad_payload"},
 		{"other scheme", "play_url", "file:///etc/passwd", "bad_payload"},
-		{"no URL", "play_url", "http://", "bad_payload"},
+		{"no URL", "play_url", "http://", "fetch_failed"},
 	})
 }
 

@@ -95,6 +95,9 @@ func (h *House) StartBridge(t testing.TB, cfg BridgeConfig) *Bridge {
 	return b
 }
 
+// quick keeps the race detector from waiting a second before a program ends.
+var quick = []string{"GORACE=atexit_sleep_ms=0"}
+
 // StartDoomed starts a bridge that the test is going to kill.
 func (h *House) StartDoomed(t testing.TB, cfg BridgeConfig) *Bridge {
 	t.Helper()
@@ -104,7 +107,7 @@ func (h *House) StartDoomed(t testing.TB, cfg BridgeConfig) *Bridge {
 		t.Fatal(err)
 	}
 	var err error
-	if b.Process, err = start(nil, nil, h.program(cfg.Measured), "run", "-config", b.Config); err != nil {
+	if b.Process, err = start(nil, quick, h.program(cfg.Measured), "run", "-config", b.Config); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Kill)
@@ -167,7 +170,7 @@ func (h *House) Run(t testing.TB, input io.Reader, args ...string) (code int, st
 func (h *House) RunIn(t testing.TB, dir string, input io.Reader, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	p, err := startIn(dir, input, &out, &errs, h.program(false), args...)
+	p, err := startIn(dir, quick, input, &out, &errs, h.program(false), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +184,7 @@ func (h *House) RunIn(t testing.TB, dir string, input io.Reader, args ...string)
 // Start starts a sub-command that runs beside the test, which waits for it.
 func (h *House) Start(t testing.TB, input io.Reader, args ...string) *Process {
 	t.Helper()
-	p, err := start(input, nil, h.program(false), args...)
+	p, err := start(input, quick, h.program(false), args...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,10 +31,13 @@ type Broker struct {
 	dir     string
 }
 
+// Without nodelay mosquitto holds a message back for up to 40 ms when another
+// one went before it, and we would measure that.
 var brokerConfig = template.Must(template.New("").Parse(`per_listener_settings true
 persistence false
 log_dest stderr
 user root
+set_tcp_nodelay true
 listener {{.Port}} 127.0.0.1
 {{if .Config.Username}}allow_anonymous false
 password_file {{.Dir}}/passwords

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"airplay2mqtt/internal/chime"
 	"airplay2mqtt/internal/interop"
 )
 
@@ -179,8 +180,16 @@ func TestDemoWritesItsChime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(sound) < 44100/2 {
-		t.Errorf("the WAV holds %d frames", len(sound))
+	var bell interop.Sound
+	for pcm := chime.Doorbell(); len(pcm) >= 2; pcm = pcm[2:] {
+		bell = append(bell, interop.Frame{pcm[0], pcm[1]})
+	}
+	at := interop.Find(sound, bell, interop.Exactly)
+	if at < 0 {
+		t.Fatalf("the bell is not in the %d frames of the WAV", len(sound))
+	}
+	if got, want := interop.Compare(sound[at:], bell, interop.Exactly), len(bell); got != want {
+		t.Errorf("the WAV holds %d frames of the bell, want %d", got, want)
 	}
 	if !strings.Contains(out, "mosquitto_pub") {
 		t.Errorf("no mosquitto_pub line is shown:\n%s", out)

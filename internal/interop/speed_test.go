@@ -13,7 +13,11 @@ import (
 
 func TestSoundComesAfterTheChosenLatency(t *testing.T) {
 	tune := interop.Noise(60, time.Second)
-	for name, lead := range map[string]time.Duration{"chime": 250 * time.Millisecond, "normal": time.Second, "robust": 2 * time.Second} {
+	for name, lead := range map[string]time.Duration{
+		"chime":  250 * time.Millisecond,
+		"normal": time.Second,
+		"robust": 2 * time.Second,
+	} {
 		t.Run(name, func(t *testing.T) {
 			h := foundHome(t, interop.Device{Name: "Kitchen", Latency: name}, map[string][]byte{"tune.wav": tune.WAV()})
 			var late []time.Duration
