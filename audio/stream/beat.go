@@ -62,8 +62,7 @@ func (s *Stream) compose(ctx context.Context, now time.Time, due bool) bool {
 			if !due {
 				return false
 			}
-			s.starve(ctx, now)
-			n = 0
+			n = s.starve(ctx, now, n)
 		case err != nil:
 			s.sound(now, n)
 			s.mark(now, s.next+n, s.at+n, Ended)
@@ -111,18 +110,22 @@ func (s *Stream) send() {
 
 // starve sends silence on the same timeline, because the next packet is due
 // and the source does not have it, until it has half of what it can hold:
-// one long gap is easier on the ear than many short ones.
-func (s *Stream) starve(ctx context.Context, now time.Time) {
-	s.counters.inserted.Add(packet)
+// one long gap is easier on the ear than many short ones. It returns how many
+// of the n frames that are there go before the silence.
+func (s *Stream) starve(ctx context.Context, now time.Time, n int64) int64 {
 	if s.marked == Starved {
-		return
+		s.counters.inserted.Add(packet)
+		return 0
 	}
+	s.counters.inserted.Add(packet - n)
 	s.counters.underruns.Add(1)
+	s.sound(now, n)
 	s.counters.starved.Store(true)
-	s.mark(now, s.next, s.at, Starved)
+	s.mark(now, s.next+n, s.at+n, Starved)
 	if r, ok := s.tape.src.(reservoir); ok {
 		s.await(ctx, now, r.Capacity()/2)
 	}
+	return n
 }
 
 // A reservoir is a source that reads ahead and can be waited for, as
