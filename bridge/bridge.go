@@ -42,7 +42,6 @@ type Bridge struct {
 	log     zerolog.Logger
 	tell    *teller
 	client  *mqtt.Client
-	folders *media.Folders
 	opener  *audio.Opener
 	net     network
 	started time.Time
@@ -73,14 +72,20 @@ func New(cfg Config) (*Bridge, error) {
 	if err != nil {
 		return nil, err
 	}
+	security, err := mediaTLS(s.Media)
+	if err != nil {
+		return nil, err
+	}
+	folders := media.NewFolders(append([]string{s.Media.Chimes}, s.Media.Folders...)...)
 	b := &Bridge{
-		cfg:     s,
-		about:   cfg,
-		log:     cfg.Logger,
-		tell:    newTeller(),
-		folders: media.NewFolders(append([]string{s.Media.Chimes}, s.Media.Folders...)...),
+		cfg:   s,
+		about: cfg,
+		log:   cfg.Logger,
+		tell:  newTeller(),
 		opener: &audio.Opener{
 			DialContext: guard.DialContext,
+			OpenFile:    folders.Open,
+			TLS:         security,
 			MaxDownload: int64(s.Media.MaxDownload),
 			Logger:      cfg.Logger,
 		},

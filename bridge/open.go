@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"airplay2mqtt/audio"
@@ -21,14 +22,16 @@ func (b *Bridge) open(ctx context.Context, p player.Play) (audio.Track, error) {
 }
 
 func (b *Bridge) openSource(ctx context.Context, p player.Play) (audio.Track, error) {
-	if p.File == "" {
-		return b.opener.Open(ctx, p.URL)
+	return b.opener.Open(ctx, locationOf(p))
+}
+
+// locationOf is what the opener is given. A path says that it is one, so that
+// nothing else is made of it, such as standard input of "-".
+func locationOf(p player.Play) string {
+	if p.File == "" || filepath.IsAbs(p.File) {
+		return p.URL + p.File
 	}
-	f, err := b.folders.Open(p.File)
-	if err != nil {
-		return audio.Track{}, err
-	}
-	return b.opener.OpenReader(ctx, f, p.File)
+	return "." + string(filepath.Separator) + p.File
 }
 
 // titleOf is what a sound is called that does not say it itself: the name of

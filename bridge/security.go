@@ -17,14 +17,11 @@ func tlsConfig(m config.MQTT) (*tls.Config, error) {
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if m.CAFile != "" {
-		pem, err := os.ReadFile(m.CAFile)
+		pool, err := authorities("mqtt.ca_file", m.CAFile, x509.NewCertPool())
 		if err != nil {
-			return nil, fmt.Errorf("mqtt.ca_file: %w", err)
+			return nil, err
 		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("mqtt.ca_file: %s holds no certificate in PEM form", m.CAFile)
-		}
+		c.RootCAs = pool
 	}
 	if m.CertFile != "" {
 		pair, err := tls.LoadX509KeyPair(m.CertFile, m.KeyFile)
@@ -34,4 +31,32 @@ func tlsConfig(m config.MQTT) (*tls.Config, error) {
 		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
+}
+
+// mediaTLS is how https addresses are trusted: as this machine does, and by
+// the authorities that the configuration adds.
+func mediaTLS(m config.Media) (*tls.Config, error) {
+	if m.CAFile == "" {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if pool, err = authorities("media.ca_file", m.CAFile, pool); err != nil {
+		return nil, err
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}, nil
+}
+
+// authorities adds the certificates in a file to a pool.
+func authorities(key, path string, pool *x509.CertPool) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s: %s holds no certificate in PEM form", key, path)
+	}
+	return pool, nil
 }

@@ -189,6 +189,7 @@ func (r *reading) checkMedia() {
 			r.wrong(fmt.Sprintf("media.folders[%d]", i), "is empty")
 		}
 	}
+	r.readable("media.ca_file", m.CAFile)
 	for _, list := range []struct {
 		key  string
 		rows []string

@@ -32,10 +32,10 @@ func NewFolders(paths ...string) *Folders {
 	return f
 }
 
-// Open opens a regular file below one of the folders, the first that has it.
-// A path is relative to the folders, or absolute and inside one of them. Links
-// are followed while they stay inside. Fifos, devices and folders are refused
-// and never opened.
+// Open opens a file or a folder below one of the folders, the first that has
+// it. A path is relative to the folders, or absolute and inside one of them.
+// Links are followed while they stay inside. Fifos and devices are refused and
+// never opened.
 //
 // The error is a *PathError for what is not allowed and wraps fs.ErrNotExist
 // for what is not there.
@@ -95,7 +95,7 @@ func open(folder, local, asked string) (*os.File, error) {
 	if err != nil {
 		return nil, explain(err, asked)
 	}
-	if err := regular(info, asked); err != nil {
+	if err := harmless(info, asked); err != nil {
 		return nil, err
 	}
 	file, err := root.OpenFile(local, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -103,7 +103,7 @@ func open(folder, local, asked string) (*os.File, error) {
 		return nil, explain(err, asked)
 	}
 	if info, err = file.Stat(); err == nil {
-		err = regular(info, asked)
+		err = harmless(info, asked)
 	}
 	if err != nil {
 		file.Close()
@@ -112,12 +112,9 @@ func open(folder, local, asked string) (*os.File, error) {
 	return file, nil
 }
 
-func regular(info fs.FileInfo, asked string) error {
-	switch {
-	case info.Mode().IsRegular():
+func harmless(info fs.FileInfo, asked string) error {
+	if info.Mode().IsRegular() || info.IsDir() {
 		return nil
-	case info.IsDir():
-		return &PathError{asked, "is a folder, not a file"}
 	}
 	return &PathError{asked, "is not a regular file"}
 }

@@ -81,7 +81,7 @@ func TestNothingOutsideIsOpened(t *testing.T) {
 	folders := media.NewFolders(first, second)
 	for _, path := range []string{
 		"", "a\x00b", "..", "../secret", "deep/../../secret", secret, "/etc/passwd", "/proc/self/fd/0", "/dev/zero",
-		"out.wav", "out2.wav", "up/secret", "fifo.wav", "deep", ".", first,
+		"out.wav", "out2.wav", "up/secret", "fifo.wav", "up",
 		first + "-not/x.wav", strings.Repeat("../", 40) + "etc/passwd",
 	} {
 		f, err := folders.Open(path)
@@ -94,6 +94,21 @@ func TestNothingOutsideIsOpened(t *testing.T) {
 		if !errors.As(err, &refused) {
 			t.Errorf("%q: got %v, want a *PathError", path, err)
 		}
+	}
+}
+
+func TestFoldersInsideAreOpened(t *testing.T) {
+	first, second, _ := house(t)
+	for _, path := range []string{"deep", ".", first, second} {
+		f, err := media.NewFolders(first, second).Open(path)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if info, err := f.Stat(); err != nil || !info.IsDir() {
+			t.Errorf("%s: got no folder", path)
+		}
+		f.Close()
 	}
 }
 
@@ -125,9 +140,16 @@ func FuzzOpen(f *testing.F) {
 	}
 	folders := media.NewFolders(inside)
 	f.Fuzz(func(t *testing.T, path string) {
-		if file, err := folders.Open(path); err == nil {
-			file.Close()
-			t.Errorf("%q: there is nothing inside, and something was opened", path)
+		file, err := folders.Open(path)
+		if err != nil {
+			return
+		}
+		defer file.Close()
+		if info, err := file.Stat(); err != nil || !info.IsDir() {
+			t.Errorf("%q: there is no file inside, and something was opened", path)
+		}
+		if names, _ := file.Readdirnames(-1); len(names) > 0 {
+			t.Errorf("%q: a folder with %v was opened", path, names)
 		}
 	})
 }

@@ -56,6 +56,7 @@ func commands() []command {
 		{"demo", "[-o FILE.wav]", "the whole way on this machine, without broker or speaker", demoHelp, world.demo},
 		{"discover", "[-json] [-for 3s]", "list the speakers of the network", discoverHelp, world.discover},
 		{"play", "-to NAME|HOST:PORT FILE|URL|-", "play a sound on speakers, and end", playHelp, world.play},
+		{"probe", "[-json] FILE|URL|-", "ask what a sound is and whether it can be played", probeHelp, world.probe},
 		{"check", "[-config FILE]", "look for mistakes in the configuration", checkHelp, world.check},
 		{"version", "", "say which version this is", "", world.version},
 	}

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"airplay2mqtt/audio/wav"
 	main "airplay2mqtt/cmd/bridge"
+	"airplay2mqtt/internal/chime"
 )
 
 // bridge runs the program in an empty folder.
@@ -126,6 +128,47 @@ func TestPlayTellsWhatIsWrongWithTheFileBeforeItDials(t *testing.T) {
 	code, _, stderr := here(t, "play", "-to", "127.0.0.1:1", "-")
 	if code != 1 || !strings.Contains(stderr, "standard input") {
 		t.Errorf("empty standard input: got exit %d and %q", code, stderr)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("page.mp3", []byte("<!doctype html><html></html>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create("bell.wav")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := wav.NewWriter(f, chime.Rate)
+	if err == nil {
+		err = w.Write(chime.Doorbell())
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	var report map[string]any
+	code, out, stderr := here(t, "probe", "-json", "bell.wav")
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 {
+		t.Fatalf("got exit %d, %v, %s", code, err, stderr)
+	}
+	for key, want := range map[string]any{
+		"container": "wav", "sample_rate": 44100.0, "bit_depth": 16.0, "channels": 2.0, "duration": 2.0, "streamable": true, "reason": "",
+	} {
+		if got := report[key]; got != want {
+			t.Errorf("%s: got %v, want %v", key, got, want)
+		}
+	}
+	code, out, stderr = here(t, "probe", "-json", "page.mp3")
+	if code != 1 || !strings.Contains(out, `"streamable": false`) || !strings.Contains(stderr, "HTML") {
+		t.Errorf("a web page: got exit %d, %s and %s, want 1 and why", code, out, stderr)
+	}
+	if code, _, stderr := here(t, "probe", "none.wav"); code != 1 || !strings.Contains(stderr, "none.wav") {
+		t.Errorf("no file: got exit %d and %s, want 1 and its name", code, stderr)
 	}
 }
 

@@ -30,7 +30,7 @@ var floors = map[string][]string{
 	// 1
 	"audio":          {"audio/wav", "audio/mp3", "audio/flac", "audio/ogg", "audio/aiff", "audio/ffmpeg", "audio/pcm", "audio/loudness", "audio/downmix", "audio/tags"},
 	"audio/aiff":     {"audio/downmix", "audio/tags"},
-	"audio/ffmpeg":   {"audio/downmix", "audio/tags"},
+	"audio/ffmpeg":   {"audio/downmix", "audio/tags", "audio/wav"},
 	"audio/pcm":      {"audio/downmix", "audio/tags"},
 	"audio/loudness": {},
 	"audio/wav":      {"audio/downmix", "audio/tags"},
