@@ -319,6 +319,9 @@ func TestBadCommandsAreAnsweredAndDisturbNothing(t *testing.T) {
 			{"/etc/passwd", "forbidden_path"},
 			{"none.wav", "file_not_found"},
 			{"text.mp3", "unsupported_format"},
+			{"-", "file_not_found"},
+			{"http://127.0.0.1/x.mp3", "unsupported_format"},
+			{"pcm:/etc/passwd", "file_not_found"},
 		} {
 			transaction := "file" + string(rune('a'+i))
 			h.say("kitchen/play_file", `{"path":"`+c.path+`","transaction":"`+transaction+`"}`)
