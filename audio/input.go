@@ -34,6 +34,7 @@ type input struct {
 	asked   *url.URL      // and what was asked for, before redirects
 	folder  string        // of the file it is; "": it is none
 	escaped bool          // it is a playlist whose entries are written as in URLs
+	file    *os.File      // it is one
 	listing *os.File      // it is a folder, and nothing else here counts
 	live    bool          // see Track.Live
 	titles  *titles       // of a radio
@@ -131,7 +132,7 @@ func newFile(f *os.File, name, folder string) (*input, error) {
 		return &input{name: name, listing: f, close: sync.OnceValue(f.Close)}, nil
 	}
 	in := newInput(f, name)
-	in.folder = folder
+	in.folder, in.file = folder, f
 	return in, nil
 }
 
