@@ -183,7 +183,7 @@ func TestAFolderIsKeptWarm(t *testing.T) {
 }
 
 func TestClipsAreBroughtToOneLevel(t *testing.T) {
-	for _, level := range []float64{0.1, 0.3, 0.99} {
+	for _, level := range []float64{0.15, 0.3, 0.99} {
 		frames := tone(44100, 1000, level, 44100)
 		for i := range 50 {
 			frames[20_000+i] = audio.Frame{0.9, -0.9} // a click
