@@ -82,7 +82,12 @@ type metadata struct {
 	info  streamInfo
 	tags  tags.Tags
 	cover tags.Picture
+	read  int // bytes of blocks that were read whole
 }
+
+// readAtMost bounds the blocks that are read whole, all together: a stream may
+// bring any number of pictures.
+const readAtMost = tags.MaxPicture + 1<<20
 
 // readMetadata reads up to the first frame.
 func readMetadata(in *input) (metadata, error) {
@@ -136,12 +141,13 @@ func (m *metadata) cutShort(in *input) error { return fmt.Errorf("metadata: %w",
 // readBlock reads the body of one block, or skips it.
 func (m *metadata) readBlock(in *input, kind, size int) error {
 	wanted := kind == blockStreamInfo || kind == blockVorbisComment || kind == blockPicture
-	if !wanted {
+	if !wanted || m.read+size > readAtMost {
 		if !in.skip(int64(size)) {
 			return m.cutShort(in)
 		}
 		return nil
 	}
+	m.read += size
 	body, ok := readBytes(in, size)
 	if !ok {
 		return m.cutShort(in)
