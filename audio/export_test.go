@@ -13,6 +13,7 @@ var (
 	DotGo         = dotGo
 	ParsePlaylist = parsePlaylist
 	ParseTitle    = parseTitle
+	Natural       = natural
 )
 
 // Sniff tells what head is: a kind, or what it looks like instead.
@@ -35,4 +36,10 @@ func NewICYReader(r io.Reader, every int, say func(string)) io.Reader {
 // OpenStdin opens f as if it were standard input.
 func OpenStdin(ctx context.Context, o *Opener, f *os.File) (Track, error) {
 	return o.track(ctx, openStdin(f), nil)
+}
+
+// ParseHLS tells how many variants and segments a list has.
+func ParseHLS(text string) (variants, segments int, ended bool) {
+	l := parseMedia(text)
+	return len(parseMaster(text)), len(l.segments), l.ended
 }
