@@ -252,7 +252,7 @@ func TestALongStreamWithItsIndexBehindIsRefused(t *testing.T) {
 		}
 	}
 	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > 3*5*ffmpeg.MaxKept {
+	if n := after.TotalAlloc - before.TotalAlloc; n > 3*8*ffmpeg.MaxKept {
 		t.Errorf("%d bytes were allocated", n)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -25,7 +26,59 @@ import (
 	"airplay2mqtt/audio/tags"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv("TEST_HOST_OF"); path != "" {
+		beHost(path)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// beHost has a guest, says that it is there, and waits for its own end.
+func beHost(path string) {
+	d, err := ffmpeg.NewDecoder(context.Background(), endless(), ffmpeg.Config{Path: path})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	for range 8 {
+		f := make(frames, 1)
+		if _, err := d.Read(f); err != nil {
+			os.Exit(1)
+		}
+		fmt.Print(int(f[0][0] * 0x8000))
+	}
+	fmt.Println()
+	select {}
+}
+
+func TestTheProcessDiesWithUs(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere it ends when it reads or writes")
+	}
+	path := stand(t, "export PATH=/usr/bin:/bin\nPID=$$; "+sayPID+"exec sleep 1000")
+	host := exec.Command(os.Args[0])
+	host.Env = append(os.Environ(), "TEST_HOST_OF="+path)
+	out, err := host.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	_, err = fmt.Fscanf(out, "%d", &pid)
+	host.Process.Kill()
+	host.Wait()
+	if err != nil || pid == 0 {
+		t.Fatalf("the host did not tell its guest: %v", err)
+	}
+	for begin := time.Now(); alive(pid); runtime.Gosched() {
+		if time.Since(begin) > 5*time.Second {
+			syscall.Kill(pid, syscall.SIGKILL)
+			t.Fatalf("process %d lives on", pid)
+		}
+	}
+}
 
 // wave is the head of a WAV stream of 16-bit samples as printf(1) likes it.
 const wave = `RIFF\377\377\377\377WAVEfmt \020\000\000\000\001\000\002\000\100\037\000\000\000\175\000\000\004\000\020\000data\377\377\377\377`
@@ -303,6 +356,7 @@ func TestAFloodOfMessagesTakesNoMemory(t *testing.T) {
 	if got := readAll(t, d, 10); len(got) != 1 {
 		t.Errorf("got %d frames, want 1", len(got))
 	}
+	runtime.GC()
 	runtime.ReadMemStats(&after)
 	if n := after.HeapAlloc; n > before.HeapAlloc+(4<<20) {
 		t.Errorf("%d bytes more than before are in use", n-before.HeapAlloc)

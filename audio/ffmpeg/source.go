@@ -2,7 +2,6 @@ package ffmpeg
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -149,19 +148,17 @@ const maxKept = 16 << 20
 // openStream looks for the index of an MP4 stream. Where it comes behind the
 // samples, all is kept, if it is not too much.
 func (s *source) openStream() (io.Reader, error) {
-	var kept bytes.Buffer
-	k := keeper{s.r, &kept}
-	rest := io.MultiReader(&kept, s.r)
+	k := &keeper{r: s.r}
 	for at := int64(0); ; {
 		if more, err := k.need(at + boxHead); !more {
-			return rest, err
+			return k.all(), err
 		}
 		b, err := k.box(at)
 		switch {
 		case err != nil:
 			return nil, err
 		case at == 0 && !b.begins(), !b.valid(), b.kind == "moof":
-			return rest, nil
+			return k.all(), nil
 		case b.kind == "mdat":
 			return s.openKept(k)
 		case b.kind == "moov":
@@ -169,11 +166,11 @@ func (s *source) openStream() (io.Reader, error) {
 				return nil, errIndexLarge
 			}
 			if more, err := k.need(b.end()); !more {
-				return rest, err
+				return k.all(), err
 			}
-			return rest, s.study(kept.Bytes()[b.at:b.end()])
+			return k.all(), s.study(k.kept[b.at:b.end()])
 		case b.endless || b.end() > maxKept:
-			return rest, nil
+			return k.all(), nil
 		}
 		at = b.end()
 	}
@@ -185,7 +182,7 @@ var errIndexBehind = fmt.Errorf("%w: the index of this MP4 file is at its end, w
 	"a file can be played, or one made for streaming (faststart)", ErrFormat)
 
 // openKept keeps the whole stream and makes a file of it.
-func (s *source) openKept(k keeper) (io.Reader, error) {
+func (s *source) openKept(k *keeper) (io.Reader, error) {
 	more, err := k.need(maxKept + 1)
 	if err != nil {
 		return nil, err
@@ -193,41 +190,45 @@ func (s *source) openKept(k keeper) (io.Reader, error) {
 	if more {
 		return nil, errIndexBehind
 	}
-	s.keep(bytes.NewReader(k.kept.Bytes()), 0, int64(k.kept.Len()))
+	s.keep(bytes.NewReader(k.kept), 0, int64(len(k.kept)))
 	return s.openFile()
 }
 
 // A keeper keeps what it reads.
 type keeper struct {
 	r    io.Reader
-	kept *bytes.Buffer
+	kept []byte
 }
+
+// all is what was kept and what follows.
+func (k *keeper) all() io.Reader { return io.MultiReader(bytes.NewReader(k.kept), k.r) }
 
 // need makes sure that n bytes are kept. It returns false if there are not so
 // many, and an error if it was not the end that came before.
-func (k keeper) need(n int64) (bool, error) {
-	missing := n - int64(k.kept.Len())
-	if missing <= 0 {
-		return true, nil
+func (k *keeper) need(n int64) (bool, error) {
+	for int64(len(k.kept)) < n {
+		if len(k.kept) == cap(k.kept) {
+			k.kept = append(k.kept, 0)[:len(k.kept)] // by a quarter, when there is much
+		}
+		got, err := k.r.Read(k.kept[len(k.kept):min(int64(cap(k.kept)), n)])
+		k.kept = k.kept[:len(k.kept)+got]
+		switch {
+		case int64(len(k.kept)) >= n:
+		case err == io.EOF:
+			return false, nil
+		case err != nil:
+			return false, err
+		}
 	}
-	_, err := io.CopyN(k.kept, k.r, missing)
-	if err == nil {
-		return true, nil
-	}
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return false, err
+	return true, nil
 }
 
 // box reads the head of the box at an offset, of which boxHead bytes are kept.
-func (k keeper) box(at int64) (box, error) {
-	head := k.kept.Bytes()[at:]
-	if isLarge(head) {
+func (k *keeper) box(at int64) (box, error) {
+	if isLarge(k.kept[at:]) {
 		if _, err := k.need(at + largeBoxHead); err != nil {
 			return box{}, err
 		}
-		head = k.kept.Bytes()[at:]
 	}
-	return parseBox(head, at, -1), nil
+	return parseBox(k.kept[at:], at, -1), nil
 }
