@@ -21,6 +21,10 @@ type frames = [][2]float32
 // pipe hides that a reader can seek.
 type pipe struct{ io.Reader }
 
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
 // need skips the test where a program is missing, except where all must be
 // there.
 func need(t testing.TB, programs ...string) {
