@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"airplay2mqtt/audio/pcm"
 )
 
 // playlistsAtMost is how deep playlists may lie in playlists, and folders in
@@ -157,7 +159,7 @@ func (o *Opener) look(ctx context.Context, location string) (*input, error) {
 		ctx, cancel := context.WithTimeout(ctx, orDefault(o.Timeout, defaultTimeout))
 		defer cancel()
 		return o.fetch(ctx, u, nil)
-	case remote && (strings.Contains(location, "://") || isPCM(location)):
+	case remote && (strings.Contains(location, "://") || pcm.Is(location)):
 		return nil, nil
 	}
 	return o.openPath(location)

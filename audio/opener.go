@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"airplay2mqtt/audio/pcm"
 )
 
 // An Opener opens sound. Its zero value works; it may be used from several
@@ -36,6 +38,10 @@ type Opener struct {
 	// [Opener.Entries] lists the files, is opened by it too. Nil: any file is
 	// opened, but a playlist can only name what lies in its folder or below.
 	OpenFile func(path string) (*os.File, error)
+	// AllowInput is asked before a fifo or a socket of the Unix domain is opened
+	// as a live input, with its path behind all symbolic links. Nil: all are
+	// allowed.
+	AllowInput func(path string) error
 	// FFmpeg is the program that decodes what this package does not: AAC, WMA and
 	// others. Empty: ffmpeg, if it is installed. If there is none, these are
 	// unsupported.
@@ -62,7 +68,9 @@ func Open(ctx context.Context, location string) (Track, error) {
 	return o.Open(ctx, location)
 }
 
-// Open opens a path, an http or https URL, or standard input ("-"). A playlist
+// Open opens a path, an http or https URL, standard input ("-"), or a live input
+// of raw samples (pcm:, pcm+unix: or pcm+tcp://, as package pcm has it), which it
+// does not wait for. A playlist
 // (M3U, PLS or XSPF) stands for its first entry; [Opener.Entries] tells them
 // all. ctx bounds the opening, not the track.
 //
@@ -89,6 +97,11 @@ func (o *Opener) open(ctx context.Context, location string, trail []string) (Tra
 		return Track{}, containsItself(location)
 	case location == "-":
 		return o.track(ctx, openStdin(os.Stdin), trail)
+	case pcm.Is(location):
+		if len(trail) > 0 {
+			return Track{}, &unsupportedError{name: location, what: "a live input in a playlist"}
+		}
+		return o.openPCM(ctx, location)
 	case !ok:
 		in, err := o.openPath(location)
 		if err != nil {
