@@ -50,7 +50,7 @@ func comm(channels, frames, bits int) string {
 // aifc is a file of AIFF-C.
 func aifc(compression string, channels, frames, bits int, samples string) string {
 	body := u16(channels) + u32(frames) + u16(bits) + rate8000 + compression + "\x04name\x00"
-	return form("AIFC", chunk("FVER", u32(0xa2805140)), chunk("COMM", body), ssnd(0, samples))
+	return form("AIFC", chunk("FVER", "\xa2\x80\x51\x40"), chunk("COMM", body), ssnd(0, samples))
 }
 
 // ssnd is a chunk of samples that begin behind offset bytes of rubbish.

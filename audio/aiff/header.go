@@ -172,7 +172,7 @@ func (h *header) readFormat(in *input, c chunk) error {
 		return nil
 	}
 	var b [22]byte
-	n := min(int(c.size), len(b))
+	n := min(int64(c.size), int64(len(b)))
 	if err := in.readFull(b[:n]); err != nil {
 		return err
 	}

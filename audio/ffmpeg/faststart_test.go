@@ -21,9 +21,9 @@ import (
 
 var be = binary.BigEndian
 
-func u16(v int) string { return string(be.AppendUint16(nil, uint16(v))) }
-func u32(v int) string { return string(be.AppendUint32(nil, uint32(v))) }
-func u64(v int) string { return string(be.AppendUint64(nil, uint64(v))) }
+func u16(v int) string   { return string(be.AppendUint16(nil, uint16(v))) }
+func u32(v int) string   { return string(be.AppendUint32(nil, uint32(v))) }
+func u64(v int64) string { return string(be.AppendUint64(nil, uint64(v))) }
 
 func box(kind string, body ...string) string {
 	b := strings.Join(body, "")
@@ -33,21 +33,21 @@ func box(kind string, body ...string) string {
 // largeBox has a size of 64 bits.
 func largeBox(kind string, body ...string) string {
 	b := strings.Join(body, "")
-	return u32(1) + kind + u64(16+len(b)) + b
+	return u32(1) + kind + u64(int64(16+len(b))) + b
 }
 
 // openBox goes on to the end of the file.
 func openBox(kind string, body ...string) string { return u32(0) + kind + strings.Join(body, "") }
 
-func stco(offsets ...int) string {
+func stco(offsets ...int64) string {
 	s := u32(0) + u32(len(offsets))
 	for _, o := range offsets {
-		s += u32(o)
+		s += u64(o)[4:]
 	}
 	return box("stco", s)
 }
 
-func co64(offsets ...int) string {
+func co64(offsets ...int64) string {
 	s := u32(0) + u32(len(offsets))
 	for _, o := range offsets {
 		s += u64(o)
@@ -90,7 +90,7 @@ func TestTheIndexComesToTheFront(t *testing.T) {
 	// points to is the same as before.
 	data := noise(500)
 	samples := box("mdat", data)
-	at := len(ftyp) + 8
+	at := int64(len(ftyp) + 8)
 	for _, tt := range []struct {
 		name   string
 		in     string
@@ -101,7 +101,7 @@ func TestTheIndexComesToTheFront(t *testing.T) {
 		{"two tracks", ftyp + samples + box("moov", trak(stco(at+1, at+2)), trak(co64(at+3)), trak(stco())), []string{"stco", "co64"}},
 		{"something between", ftyp + box("free", "1234") + samples + box("moov", trak(stco(at+12, at+13))), []string{"stco"}},
 		{"QuickTime without ftyp", box("wide") + samples + box("moov", trak(stco(16, 17))), []string{"stco"}},
-		{"samples behind the index too", ftyp + box("mdat", data[:100]) + box("moov", trak(stco(at, at+200+len(trak(stco(0, 0)))+16, at+3))) + box("mdat", data[100:]), []string{"stco"}},
+		{"samples behind the index too", ftyp + box("mdat", data[:100]) + box("moov", trak(stco(at, at+216+int64(len(trak(stco(0, 0)))), at+3))) + box("mdat", data[100:]), []string{"stco"}},
 		{"an index up to the end", ftyp + samples + openBox("moov", trak(stco(at, at+3))), []string{"stco"}},
 		{"a large index", ftyp + samples + largeBox("moov", trak(stco(at, at+3))), []string{"stco"}},
 		{"large samples", ftyp + largeBox("mdat", data) + box("moov", trak(stco(at+8, at+11))), []string{"stco"}},
@@ -173,7 +173,7 @@ func TestWhatNeedsNoMoveIsLeftAlone(t *testing.T) {
 }
 
 func TestAFileMayBeginWithinAReader(t *testing.T) {
-	in := ftyp + box("mdat", noise(100)) + box("moov", trak(stco(len(ftyp)+8)))
+	in := ftyp + box("mdat", noise(100)) + box("moov", trak(stco(int64(len(ftyp)+8))))
 	r := strings.NewReader("0123456789" + in)
 	r.Seek(10, io.SeekStart)
 	if got, want := fed(t, r), fed(t, strings.NewReader(in)); got != want {
@@ -216,18 +216,19 @@ func (h *hole) Read(p []byte) (int, error) {
 }
 
 func TestOffsetsThatBecomeTooLargeGet64Bits(t *testing.T) {
-	const data = 1<<32 - 100 // bytes of samples, with their head
+	const data int64 = 1<<32 - 100 // bytes of samples, with their head
+	begin := int64(len(ftyp))
 	front := ftyp + u32(1) + "mdat" + u64(data)
-	last := len(ftyp) + data - 1
-	index := box("moov", box("mvhd"), trak(stco(len(ftyp)+16, 1<<32-200)), trak(co64(last)), box("udta"), "junk")
-	size := int64(len(ftyp) + data + len(index))
+	last := begin + data - 1
+	index := box("moov", box("mvhd"), trak(stco(begin+16, 1<<32-200)), trak(co64(last)), box("udta"), "junk")
+	size := begin + data + int64(len(index))
 	r, err := ffmpeg.Faststart(&hole{front: front, back: index, size: size})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The index grows by four bytes for each of two offsets, and loses the junk.
-	shift := len(index) + 2*4 - len("junk")
-	want := ftyp + box("moov", box("mvhd"), trak(co64(len(ftyp)+16+shift, 1<<32-200+shift)), trak(co64(last+shift)), box("udta"))
+	shift := int64(len(index) + 2*4 - len("junk"))
+	want := ftyp + box("moov", box("mvhd"), trak(co64(begin+16+shift, 1<<32-200+shift)), trak(co64(last+shift)), box("udta"))
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(r, got); err != nil {
 		t.Fatal(err)
@@ -282,7 +283,7 @@ func TestAnIndexThatCannotBeMovedIsRefused(t *testing.T) {
 
 func TestAReaderThatFailsIsReported(t *testing.T) {
 	lost := errors.New("the line is dead")
-	in := ftyp + box("mdat", noise(100)) + box("moov", trak(stco(len(ftyp)+8)))
+	in := ftyp + box("mdat", noise(100)) + box("moov", trak(stco(int64(len(ftyp)+8))))
 	for n := range len(in) {
 		r, err := ffmpeg.Faststart(io.MultiReader(strings.NewReader(in[:n]), iotest.ErrReader(lost)))
 		if err == nil {
@@ -296,7 +297,7 @@ func TestAReaderThatFailsIsReported(t *testing.T) {
 
 // entry is a track of sound in a format.
 func entry(format string, bits int) string {
-	e := box(format, u32(0)+u16(0)+u16(1)+u64(0)+u16(2)+u16(bits)+u32(0)+u32(44100<<16))
+	e := box(format, u32(0)+u16(0)+u16(1)+u64(0)+u16(2)+u16(bits)+u32(0)+"\xac\x44\x00\x00")
 	return trak(box("stsd", u32(0)+u32(1)+e))
 }
 
