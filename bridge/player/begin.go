@@ -2,7 +2,6 @@ package player
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"time"
 
@@ -10,89 +9,155 @@ import (
 	"airplay2mqtt/audio/stream"
 )
 
-// play begins a playback in place of the one that is.
+// play begins a playback, or has it wait.
 func (p *Player) play(ctx context.Context, c Play, answer func(error)) {
-	if (c.URL == "") == (c.File == "") {
-		answer(errors.New("player: play wants a URL or a file, and not both"))
+	if err := p.check(c); err != nil {
+		answer(err)
 		return
 	}
-	before, dialing := p.main, p.dialing
-	p.dialing = nil
-	p.end(ctx, Replaced)
-	p.dialing = dialing // is as good for this one
-	p.idle.off()
-	p.plays++
-	p.main = &playback{request: c, id: "p" + strconv.Itoa(p.plays), answer: answer}
-	p.state.Status, p.state.Problem = Buffering, Problem{}
-	p.state.PlaybackID, p.state.URL, p.state.File = p.main.id, c.URL, c.File
-	p.state.Title, p.state.Artist, p.state.Album = c.Title, c.Artist, c.Album
-	p.cfg.Logger.Info().Str("playback", p.main.id).Str("file", c.File).Msg("play")
-	before.give(ErrReplaced)
-	p.fetch(ctx)
+	b := p.admit(c, answer)
+	p.state.Problem = Problem{}
+	p.cfg.Logger.Info().Str("playback", b.id).Str("file", c.File).Msg("play")
+	switch {
+	case p.main != nil && (c.Enqueue == EnqueueAdd || c.Enqueue == EnqueueNext):
+		p.want(c.Repeat)
+		p.enqueue(b)
+	case p.main != nil && c.Enqueue == EnqueuePlay:
+		before := p.main
+		p.conclude(ctx, Replaced)
+		p.remember(before)
+		p.want(c.Repeat)
+		p.begin(ctx, b)
+		before.give(ErrReplaced)
+	default:
+		gone := p.replace(ctx)
+		if c.Enqueue == EnqueueReplace {
+			p.want(RepeatOff)
+		}
+		p.want(c.Repeat)
+		p.begin(ctx, b)
+		giveAll(gone, ErrReplaced)
+	}
 }
 
-// fetch opens the sound and, unless there is a session, dials, both at once.
+// want changes what comes after a sound, if somebody wants that.
+func (p *Player) want(r Repeat) {
+	if r != "" {
+		p.setRepeat(r) // which is valid: it has been checked
+	}
+}
+
+// admit makes a playback of a request.
+func (p *Player) admit(c Play, answer func(error)) *playback {
+	p.plays++
+	return &playback{request: c, id: "p" + strconv.Itoa(p.plays), answer: answer, tags: c.said()}
+}
+
+// replace ends all that is played and waits, for something else to begin. It
+// returns who is to be answered.
+func (p *Player) replace(ctx context.Context) []*playback {
+	gone := p.empty()
+	if p.main != nil {
+		gone = append([]*playback{p.main}, gone...)
+		p.conclude(ctx, Replaced)
+	}
+	p.past = nil
+	return gone
+}
+
+// begin makes a playback the one that is heard. Nothing is performed.
+func (p *Player) begin(ctx context.Context, b *playback) {
+	p.main = b
+	p.recall()
+	if b.round == 0 {
+		b.round = p.round
+	}
+	p.idle.off()
+	p.paused, p.warm = false, p.session != nil
+	p.state.Status = Buffering
+	p.present(b)
+	p.dial(ctx)
+	switch {
+	case b.track.Source != nil:
+		p.sound(ctx)
+	case p.coming != b:
+		p.open(ctx, b)
+	}
+}
+
+// present says what is heard, or about to be.
+func (p *Player) present(b *playback) {
+	p.state.PlaybackID, p.state.URL, p.state.File = b.id, b.request.URL, b.request.File
+	p.state.Title, p.state.Artist, p.state.Album = b.tags.Title, b.tags.Artist, b.tags.Album
+	p.state.Position, p.state.Since = 0, time.Time{}
+	p.state.Live, p.state.Seekable, p.state.Duration = false, false, 0
+	if b.track.Source != nil {
+		p.state.Live, p.state.Seekable, p.state.Duration = b.track.Live, seekable(b.track), duration(b.track)
+	}
+}
+
+// fetch opens the sound that is to be heard anew and, unless there is a
+// session, dials, both at once. Nothing is performed.
 func (p *Player) fetch(ctx context.Context) {
-	request := p.main.request
-	p.opening = bear(ctx, &p.children, fetchPatience,
-		func(ctx context.Context) (audio.Track, error) { return p.cfg.Open(ctx, request) },
-		func(t audio.Track) { t.Close() })
-	p.main.warm = p.session != nil
+	p.recall()
+	p.open(ctx, p.main)
+	p.warm = p.session != nil
 	p.dial(ctx)
 }
 
-// opened takes the sound.
+// open opens the sound of a playback.
+func (p *Player) open(ctx context.Context, b *playback) {
+	p.discard(b)
+	p.coming = b
+	p.opening = bear(ctx, &p.children, fetchPatience,
+		func(ctx context.Context) (audio.Track, error) { return p.cfg.Open(ctx, b.request) },
+		func(t audio.Track) { t.Close() })
+}
+
+// opened takes a sound.
 func (p *Player) opened(ctx context.Context, r result[audio.Track]) {
-	p.opening = nil
-	if r.err != nil {
-		p.fail(r.err)
-		return
+	b := p.coming
+	p.coming, p.opening = nil, nil
+	err := r.err
+	if err == nil {
+		b.take(r.made)
+		err = b.cue()
 	}
-	b := p.main
-	b.track = r.made
-	b.tags = withRequest(r.made.Tags, b.request)
-	p.state.Title, p.state.Artist, p.state.Album = b.tags.Title, b.tags.Artist, b.tags.Album
-	p.state.Live = r.made.Live
-	p.state.Duration = duration(r.made)
-	p.state.Seekable = seekable(r.made)
-	p.sound(ctx)
+	switch {
+	case err != nil && b == p.main:
+		p.miss(ctx, err)
+	case err != nil:
+		p.pass(b, err)
+	case b != p.main:
+		p.lineup = append(p.lineup, b)
+		p.show.medley.add(b.part)
+	case p.show != nil:
+		p.present(b)
+		p.show.medley.add(b.part)
+	default:
+		p.present(b)
+		p.sound(ctx)
+	}
 }
 
 // sound lets the sound be heard, once it is open and there is a session.
 func (p *Player) sound(ctx context.Context) {
 	b := p.main
-	if b == nil || b.track.Source == nil || p.session == nil || b.paused || b.stream != nil {
+	if b == nil || b.track.Source == nil || p.session == nil || p.paused || p.show != nil {
+		return
+	}
+	if b.request.late(time.Now().Add(p.lead(b))) && !b.began {
+		p.miss(ctx, ErrExpired)
 		return
 	}
 	p.applyVolume(ctx, b.request.Volume)
-	b.states = make(chan stream.State, 1)
-	cfg := stream.Config{
-		Lead:    b.request.Lead,
-		From:    b.request.Start,
-		Overlap: overlap,
-		Notify:  b.tell,
-		Logger:  p.cfg.Logger,
-	}
-	if cfg.Lead <= 0 {
-		cfg.Lead = p.cfg.Lead
-	}
-	if b.track.Live {
-		cfg.From = 0
-	}
-	if b.request.MaxDuration > 0 {
-		cfg.Until = cfg.From + b.request.MaxDuration
-	}
-	b.sink = p.session
-	s := stream.New(b.track, cfg, p.session)
-	b.stream = s
-	ctx, b.cancel = context.WithCancel(ctx)
-	p.children.Go(func() { s.Run(ctx) }) // finished reads its Err
+	p.perform(ctx, b)
 }
 
 // listen takes over what the ear hears by now.
 func (p *Player) listen(ctx context.Context) {
 	select {
-	case s := <-p.main.hears():
+	case s := <-p.show.hears():
 		p.heard(ctx, s)
 	default:
 	}
@@ -100,7 +165,6 @@ func (p *Player) listen(ctx context.Context) {
 
 // heard takes over what the ear hears.
 func (p *Player) heard(ctx context.Context, s stream.State) {
-	b := p.main
 	switch s {
 	case stream.Playing:
 		p.state.Status = Playing
@@ -109,35 +173,33 @@ func (p *Player) heard(ctx context.Context, s stream.State) {
 		p.state.Status = Buffering
 	case stream.Paused:
 		p.state.Status = Paused
-		b.paused, b.since = true, time.Now()
+		p.paused, p.since = true, time.Now()
 	}
 	if s != stream.Ended { // finished says the rest
-		p.place(b.stream.Elapsed())
+		p.place()
 	}
-	p.begun(ctx)
+	p.follow(ctx)
 }
 
 // place says where in the sound the ear is, because it got there by a jump.
-func (p *Player) place(at time.Duration) {
-	p.state.Position, p.state.Since = at, time.Now()
+func (p *Player) place() {
+	if b := p.main; b.part != nil {
+		p.state.Position, p.state.Since = p.show.place(b), time.Now()
+	}
 }
 
 // begun tells, once, that the first frame is heard. What takes the receiver's
 // time, and ours, has waited until now.
 func (p *Player) begun(ctx context.Context) {
 	b := p.main
-	select {
-	case <-b.stream.Heard():
-	default:
-		return
-	}
-	if b.began {
+	if b == nil || b.began || p.show == nil || !p.show.heard(b) {
 		return
 	}
 	b.began = true
+	p.place()
 	b.give(nil)
-	p.event(PlaybackStarted, "", Problem{})
-	p.inform(ctx, tagsAre(b.tags), placeIs(b.stream.Elapsed()))
+	p.event(b, PlaybackStarted, "", Problem{})
+	p.inform(ctx, tagsAre(b.tags), placeIs(p.show.place(b)))
 	if len(b.tags.Artwork) > 0 || p.artwork {
 		p.artwork = len(b.tags.Artwork) > 0
 		p.cfg.Artwork(b.tags.Artwork)
@@ -186,12 +248,12 @@ func placeIs(at time.Duration) func(context.Context, Session) error {
 // titled keeps what a radio plays until that is heard, which is when what was
 // read now has gone all the way.
 func (p *Player) titled(title string) {
-	if lead := p.main.request.Lead; lead > 0 {
-		p.retitle.set(lead)
-	} else {
-		p.retitle.set(p.cfg.Lead)
-	}
 	p.main.title = title
+	if p.show == nil {
+		p.retitle.set(p.lead(p.main))
+		return
+	}
+	p.retitle.set(lasting(max(p.show.medley.read()-p.show.ear(), 0)))
 }
 
 func (p *Player) titleHeard(ctx context.Context) {

@@ -29,8 +29,8 @@ func (p *Player) dial(ctx context.Context) {
 // dialled takes the session.
 func (p *Player) dialled(ctx context.Context, r result[Session]) {
 	p.dialing = nil
-	resume := p.waiting
-	p.waiting = nil
+	resume := p.resuming
+	p.resuming = nil
 	switch {
 	case r.err == nil:
 	case resume != nil:
@@ -41,7 +41,7 @@ func (p *Player) dialled(ctx context.Context, r result[Session]) {
 		p.fail(r.err)
 		return
 	}
-	p.main.warm = false
+	p.warm = false
 	p.session, p.knob.sent = r.made, unset
 	p.cfg.Logger.Info().Msg("session began")
 	if resume != nil {
@@ -67,9 +67,9 @@ func (p *Player) dropped(ctx context.Context) {
 		// Receivers hang up on those who are silent: nothing is lost.
 		p.cfg.Logger.Info().Err(err).Msg("session ended")
 		p.release()
-	case p.main.over():
+	case p.show.over():
 		p.finished(ctx) // first; then there is nothing to lose
-	case p.main.paused:
+	case p.paused:
 		p.cfg.Logger.Info().Err(err).Msg("session ended in a pause; it is dialled again after that")
 		p.detach(ctx)
 	default:

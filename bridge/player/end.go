@@ -10,15 +10,22 @@ import (
 	"airplay2mqtt/audio/stream"
 )
 
-// finished ends the playback whose stream has ended by itself.
+// finished goes on when the stream has ended by itself.
 func (p *Player) finished(ctx context.Context) {
 	p.listen(ctx)
-	p.begun(ctx)
-	b, err := p.main, p.main.stream.Err()
+	p.follow(ctx)
+	if !p.show.over() {
+		return // it was another one
+	}
+	b, err := p.main, p.show.stream.Err()
 	switch {
+	case err == nil && b.part == nil: // it is still being opened
+		p.halt()
 	case err == nil:
-		p.event(PlaybackFinished, Ended, Problem{})
-		p.leave()
+		p.complete(b)
+		p.halt()
+		p.proceed(ctx, p.ready(p.successor))
+		p.notify()
 		b.give(nil)
 	case errors.Is(err, stream.ErrNoSinks):
 		p.broken(ctx, p.ending(err))
@@ -27,15 +34,15 @@ func (p *Player) finished(ctx context.Context) {
 	}
 }
 
-// broken ends the playback because the session is of no use any more. One
+// broken ends the performance because the session is of no use any more. One
 // that was kept from before may have been lost, or taken by another sender,
 // before this sound was asked for: then another is dialled.
 func (p *Player) broken(ctx context.Context, err error) {
 	b := p.main
 	switch {
-	case b.warm && !b.began:
+	case p.warm && !b.began:
 		p.cfg.Logger.Info().Err(err).Msg("the session that was kept is dead; dial again")
-		if b.stream == nil { // the sound is still being opened
+		if p.show == nil { // the sound is still being opened
 			p.release()
 			p.dial(ctx)
 			return
@@ -44,13 +51,14 @@ func (p *Player) broken(ctx context.Context, err error) {
 		p.release()
 		p.fetch(ctx)
 	case takenOver(err):
+		gone := p.empty()
 		p.halt()
 		problem := p.cfg.Explain(err)
-		p.event(PlaybackFinished, TakenOver, problem)
+		p.event(b, PlaybackFinished, TakenOver, problem)
 		p.release()
 		p.leave()
 		p.state.Problem = problem
-		b.give(fmt.Errorf("%w: %w", ErrTakenOver, err))
+		giveAll(append(gone, b), fmt.Errorf("%w: %w", ErrTakenOver, err))
 	default:
 		p.halt()
 		p.release()
@@ -58,31 +66,43 @@ func (p *Player) broken(ctx context.Context, err error) {
 	}
 }
 
-// fail ends the playback with an error.
+// fail ends all that is played and waits: without a session there is no use
+// in going on.
 func (p *Player) fail(err error) {
-	b := p.main
-	p.cfg.Logger.Warn().Err(err).Str("playback", b.id).Msg("play")
-	problem := p.cfg.Explain(err)
-	p.event(PlaybackFailed, Failed, problem)
+	b, gone := p.main, p.empty()
+	p.halt()
+	p.lament(b, err)
 	p.leave()
-	p.state.Problem = problem
-	b.give(err)
+	giveAll(append(gone, b), err)
 }
 
-// end ends the playback, if there is one, because somebody wants it to. Its
-// Play is still to be answered.
-func (p *Player) end(ctx context.Context, reason string) {
-	b := p.main
+// end ends all that is played and waits, because somebody wants it to. It
+// returns who is to be answered.
+func (p *Player) end(ctx context.Context, reason string) []*playback {
+	b, gone := p.main, p.empty()
 	if b == nil {
-		return
+		return nil
 	}
-	sounding := b.stream != nil && !b.paused
+	p.conclude(ctx, reason)
+	p.leave()
+	return append(gone, b)
+}
+
+// conclude ends what is heard, because somebody wants it to. Its Play is
+// still to be answered.
+func (p *Player) conclude(ctx context.Context, reason string) {
+	p.quiet(ctx)
+	p.event(p.main, PlaybackFinished, reason, Problem{})
+	p.clear()
+}
+
+// quiet ends the performance and silences the receiver, if it may be heard.
+func (p *Player) quiet(ctx context.Context) {
+	sounding := p.show != nil && !p.paused
 	p.halt()
 	if sounding && p.session != nil {
 		p.flush(ctx)
 	}
-	p.event(PlaybackFinished, reason, Problem{})
-	p.leave()
 }
 
 // flush silences the receiver. A session that cannot is of no use.
@@ -93,21 +113,28 @@ func (p *Player) flush(ctx context.Context) {
 	}
 }
 
-// halt ends the stream and lets go of the sound.
+// halt ends the performance and lets go of the sound that is heard. What was
+// opened ahead is kept.
 func (p *Player) halt() {
-	b := p.main
-	p.opening.abandon()
-	p.opening = nil
 	p.look.off()
 	p.retitle.off()
-	if b.stream != nil {
-		b.cancel()
+	p.crossing.off()
+	if f := p.show; f != nil {
+		f.cancel()
 		select {
-		case <-b.stream.Done():
+		case <-f.stream.Done():
 		case <-time.After(patience): // a session that does not heed its context
 			p.cfg.Logger.Warn().Msg("left a stream behind that does not end")
 		}
-		b.stream, b.states, b.sink = nil, nil, nil
+		p.show = nil
+	}
+	b := p.main
+	if b == nil {
+		return
+	}
+	if p.coming == b {
+		p.opening.abandon()
+		p.coming, p.opening = nil, nil
 	}
 	if track := b.track; track.Source != nil {
 		p.children.Go(func() { track.Close() }) // may wait for the network
@@ -115,23 +142,31 @@ func (p *Player) halt() {
 	b.track = audio.Track{}
 }
 
-// leave forgets the playback, and hangs up if no other comes.
-func (p *Player) leave() {
-	p.halt()
-	p.main = nil
-	if p.waiting != nil {
-		p.waiting(ErrReplaced)
-		p.waiting = nil
+// clear says that nothing is heard.
+func (p *Player) clear() {
+	if p.resuming != nil {
+		p.resuming(ErrReplaced)
+		p.resuming = nil
 	}
+	p.paused = false
 	p.state = State{
 		Status: Idle,
 		Volume: p.state.Volume, VolumeKnown: p.state.VolumeKnown, Muted: p.state.Muted,
-		Problem: p.state.Problem,
+		Repeat: p.state.Repeat, Problem: p.state.Problem,
 	}
 	if p.artwork {
 		p.artwork = false
 		p.cfg.Artwork(nil)
 	}
+}
+
+// leave forgets all that was played, and hangs up if nothing else comes.
+func (p *Player) leave() {
+	p.halt()
+	p.main = nil
+	p.recall()
+	p.past = nil
+	p.clear()
 	p.dialing.abandon()
 	p.dialing = nil
 	if p.session != nil {
@@ -139,11 +174,11 @@ func (p *Player) leave() {
 	}
 }
 
-// event tells what happens to the playback.
-func (p *Player) event(kind, reason string, problem Problem) {
+// event tells what happens to a playback.
+func (p *Player) event(b *playback, kind, reason string, problem Problem) {
 	p.cfg.Event(Event{
-		Type: kind, PlaybackID: p.main.id, Reason: reason, Problem: problem,
-		URL: p.state.URL, File: p.state.File,
-		Title: p.state.Title, Artist: p.state.Artist, Album: p.state.Album,
+		Type: kind, PlaybackID: b.id, Reason: reason, Problem: problem,
+		URL: b.request.URL, File: b.request.File,
+		Title: b.tags.Title, Artist: b.tags.Artist, Album: b.tags.Album,
 	})
 }

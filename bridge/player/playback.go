@@ -1,61 +1,32 @@
 package player
 
 import (
-	"context"
 	"time"
 
 	"airplay2mqtt/audio"
-	"airplay2mqtt/audio/stream"
 )
 
-// A playback is one Play, from the moment it is taken on until it is over.
+// A playback is one Play, or one repetition of it, from the moment it is taken
+// on until it is over.
 type playback struct {
 	request Play
 	id      string
 	answer  func(error) // nil once it was called
+	encore  Repeat      // why it is repeated; empty: somebody asked for it
+	round   int         // which time through all that is to be repeated
 
-	track  audio.Track // no Source before it is opened
-	tags   audio.Tags  // what is shown: the track's, and the request's instead
-	stream *stream.Stream
-	cancel context.CancelFunc // of the stream
-	sink   Session            // what the stream is sent to; nil: nothing
-	states chan stream.State  // what the ear hears; the newest only
-	warm   bool               // the session is one that was kept
-	began  bool               // the first frame was heard
-	paused bool
-	since  time.Time // of the pause
-	title  string    // what the radio plays, once it is heard
-}
-
-// hears tells what the ear hears, each time that changes.
-func (b *playback) hears() <-chan stream.State {
-	if b == nil {
-		return nil
-	}
-	return b.states
-}
-
-// ended is closed when the sound has been heard.
-func (b *playback) ended() <-chan struct{} {
-	if b == nil || b.stream == nil {
-		return nil
-	}
-	return b.stream.Done()
-}
-
-// over tells whether the sound has been heard.
-func (b *playback) over() bool {
-	select {
-	case <-b.ended():
-		return true
-	default:
-		return false
-	}
+	track    audio.Track // no Source before it is opened
+	tags     audio.Tags  // what is shown: the track's and the request's
+	title    string      // what the radio plays, once it is heard
+	part     *part       // of a medley; nil before it is cued up
+	began    bool        // the first frame was heard
+	past     bool        // it was, and is remembered
+	unwanted error       // why it is not to be heard, or heard again
 }
 
 // titles tells what a radio plays, unless the request did.
 func (b *playback) titles() <-chan string {
-	if b == nil || b.stream == nil || b.request.Title != "" {
+	if b == nil || b.part == nil || b.request.Title != "" && b.request.Override == OverrideAll {
 		return nil
 	}
 	return b.track.Titles
@@ -71,27 +42,40 @@ func (b *playback) give(err error) {
 	answer(err)
 }
 
-// tell puts the newest state where hears finds it. It is called by one
-// goroutine and does not block.
-func (b *playback) tell(s stream.State) {
-	select {
-	case <-b.states:
-	default:
+// take takes the sound, once it is open.
+func (b *playback) take(t audio.Track) {
+	b.track = t
+	b.tags = b.request.said()
+	if b.request.Override == OverrideMissing {
+		b.tags = t.Tags.Or(b.tags)
+		return
 	}
-	b.states <- s
+	b.tags = b.tags.Or(t.Tags)
 }
 
-// withRequest returns the tags with what the request says instead.
-func withRequest(t audio.Tags, c Play) audio.Tags {
-	for _, s := range []struct {
-		tag *string
-		say string
-	}{{&t.Title, c.Title}, {&t.Artist, c.Artist}, {&t.Album, c.Album}} {
-		if s.say != "" {
-			*s.tag = s.say
+// said returns what the request says of the sound.
+func (c Play) said() audio.Tags {
+	return audio.Tags{Title: c.Title, Artist: c.Artist, Album: c.Album}
+}
+
+// name returns what to call a request where nothing is known of its sound.
+func (c Play) name() string {
+	if c.Title == "" {
+		return c.DataName
+	}
+	return c.Title
+}
+
+// cue makes a part of the track, which is begun anew if it was read before.
+func (b *playback) cue() error {
+	if b.part != nil && b.part.begun {
+		if err := b.part.rewind(); err != nil {
+			return err
 		}
 	}
-	return t
+	part, err := newPart(b.track, b.request)
+	b.part = part
+	return err
 }
 
 // duration returns how long a track is, 0 if that is not known.

@@ -33,10 +33,17 @@ var (
 	ErrBusy = errors.New("player: too many commands are waiting")
 	// ErrClosed answers commands of a player that has ended.
 	ErrClosed = errors.New("player: ended")
-	// ErrReplaced answers a Play that another Play, or Stop, has overtaken.
+	// ErrReplaced answers a Play that another command has overtaken: another
+	// Play, Stop, Next, Previous or ClearQueue.
 	ErrReplaced = errors.New("player: overtaken by another command")
-	// ErrIdle answers Resume, PlayPause and Seek where nothing is playing.
+	// ErrIdle answers Resume, PlayPause, Seek, Next and Previous where nothing
+	// is playing.
 	ErrIdle = errors.New("player: nothing is playing")
+	// ErrExpired answers a Play that could not be heard before it expired.
+	ErrExpired = errors.New("player: it is too late to play this")
+	// ErrQueueFull answers a Play if too many wait: a thousand, or so few
+	// with 64 MiB of data.
+	ErrQueueFull = errors.New("player: the queue is full")
 	// ErrTakenOver answers a Play whose receiver was taken by another sender.
 	ErrTakenOver = errors.New("player: another sender took the speaker")
 )
@@ -51,12 +58,13 @@ type Config struct {
 	Open func(ctx context.Context, p Play) (audio.Track, error)
 
 	// Notify is told every state entered, Event what happens to playbacks,
-	// and Artwork the cover (as found, JPEG or PNG) of what is heard, empty
-	// when there is none. They are called by Run and must not block; nil:
-	// nobody is told.
+	// Artwork the cover (as found, JPEG or PNG) of what is heard, empty when
+	// there is none, and Queue all that waits, each time that changes, before
+	// Notify. They are called by Run and must not block; nil: nobody is told.
 	Notify  func(State)
 	Event   func(Event)
 	Artwork func(image []byte)
+	Queue   func([]Item)
 	// Explain turns an error into what a person can use. nil: the code
 	// "internal" and the error's text.
 	Explain func(error) Problem
@@ -87,6 +95,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Artwork == nil {
 		c.Artwork = func([]byte) {}
+	}
+	if c.Queue == nil {
+		c.Queue = func([]Item) {}
 	}
 	if c.Explain == nil {
 		c.Explain = func(err error) Problem { return Problem{Code: "internal", Message: err.Error()} }
@@ -120,18 +131,24 @@ type Player struct {
 	// What follows belongs to the goroutine of Run.
 
 	state, told State
-	main        *playback // what is playing, or about to; nil: nothing
-	opening     *child[audio.Track]
-	dialing     *child[Session]
-	session     Session       // nil: none
-	informed    chan struct{} // closed when the receiver was told the last news; nil: there were none
-	plays       int           // how many Plays there were
-	artwork     bool          // some was told
-	waiting     func(error)   // who waits for a session, to resume; nil: nobody
-	idle        alarm         // when to hang up
-	look        alarm         // when to ask the session for its confidence
-	retitle     alarm         // when a new title is heard
-	knob        knob
+	program
+	show     *performance // of what is heard, and what follows it; nil: none yet
+	paused   bool
+	since    time.Time // of the pause
+	dialing  *child[Session]
+	session  Session       // nil: none
+	warm     bool          // it was kept from before what is heard
+	informed chan struct{} // closed when the receiver was told the last news; nil: there were none
+	plays    int           // how many Plays there were
+	artwork  bool          // some was told
+	resuming func(error)   // who waits for a session, to resume; nil: nobody
+	idle     alarm         // when to hang up
+	look     alarm         // when to ask the session for its confidence
+	retitle  alarm         // when a new title is heard
+	crossing alarm         // when the next sound is heard
+	ahead    alarm         // when to open the next sound
+	expiry   alarm         // when somebody has waited for too long
+	knob     knob
 }
 
 // An order is a command with who waits for it.
@@ -143,7 +160,7 @@ type order struct {
 // New makes a player. It does nothing before Run.
 func New(cfg Config) *Player {
 	p := &Player{cfg: cfg.withDefaults(), inbox: make(chan order, inboxSize), line: make(chan struct{}, 1)}
-	p.state.Status = Idle
+	p.state.Status, p.round = Idle, 1
 	if v := cfg.Volume; v != nil && !math.IsNaN(*v) {
 		p.knob.chosen = true
 		p.state.Volume, p.state.VolumeKnown = p.within(*v), true
@@ -181,6 +198,7 @@ func (p *Player) Run(ctx context.Context) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	for {
+		p.prepare(life)
 		p.notify()
 		select {
 		case <-ctx.Done():
@@ -192,14 +210,22 @@ func (p *Player) Run(ctx context.Context) error {
 			p.dialled(life, r)
 		case r := <-p.opening.ready(): // sound, or none
 			p.opened(life, r)
-		case s := <-p.main.hears(): // the ear hears something else
+		case s := <-p.show.hears(): // the ear hears something else
 			p.heard(life, s)
-		case <-p.main.ended(): // the sound has been heard
+		case <-p.show.ends(): // a sound was read to its end
+			p.follow(life)
+		case <-p.crossing.C(): // and is heard to its end
+			p.follow(life)
+		case <-p.show.ended(): // all has been heard
 			p.finished(life)
 		case title := <-p.main.titles(): // a radio plays something else
 			p.titled(title)
 		case <-p.retitle.C(): // and now it is heard
 			p.titleHeard(life)
+		case <-p.ahead.C(): // what is playing will end soon
+			p.ahead.off()
+		case <-p.expiry.C(): // somebody has waited for too long
+			p.expire(life)
 		case <-p.lost(): // the receiver hung up
 			p.dropped(life)
 		case <-p.knob.step.C(): // louder, or softer, by a step
@@ -212,8 +238,12 @@ func (p *Player) Run(ctx context.Context) error {
 	}
 }
 
-// notify tells the state if it changed.
+// notify tells what waits, and the state, if they changed.
 func (p *Player) notify() {
+	if items, changed := p.news(); changed {
+		p.cfg.Queue(items)
+	}
+	p.state.QueueLength = len(p.items)
 	if p.state != p.told {
 		p.told = p.state
 		p.cfg.Notify(p.state)
@@ -221,13 +251,16 @@ func (p *Player) notify() {
 }
 
 // obey does what a command says, by what is true by now: a session that is
-// over does nothing any more. Who has the answer finds the state told.
+// over does nothing any more, and what has been heard is past. Who has the
+// answer finds the state told.
 func (p *Player) obey(ctx context.Context, o order) {
 	select {
 	case <-p.lost():
 		p.dropped(ctx)
 	default:
 	}
+	p.listen(ctx)
+	p.follow(ctx)
 	p.cfg.Logger.Debug().Str("command", fmt.Sprintf("%T", o.command)).Msg("obey")
 	answer := func(err error) {
 		p.notify()
@@ -241,15 +274,14 @@ func (p *Player) obey(ctx context.Context, o order) {
 	case Resume:
 		p.resume(ctx, answer)
 	case PlayPause:
-		if p.main == nil || p.main.paused && p.waiting == nil {
+		if p.main == nil || p.paused && p.resuming == nil {
 			p.resume(ctx, answer)
 			return
 		}
 		answer(p.pause(ctx))
 	case Stop:
-		b := p.main
-		p.end(ctx, Stopped)
-		b.give(ErrReplaced)
+		gone := p.end(ctx, Stopped)
+		giveAll(gone, ErrReplaced)
 		answer(nil)
 	case Seek:
 		answer(p.seek(ctx, c))
@@ -258,7 +290,26 @@ func (p *Player) obey(ctx context.Context, o order) {
 	case Mute:
 		answer(p.mute(ctx, c.To))
 	default:
-		answer(fmt.Errorf("player: unknown command %T", c))
+		answer(p.arrange(ctx, c))
+	}
+}
+
+// arrange does what a command says about what comes next.
+func (p *Player) arrange(ctx context.Context, c Command) error {
+	switch c := c.(type) {
+	case Next:
+		return p.next(ctx)
+	case Previous:
+		return p.previous(ctx)
+	case ClearQueue:
+		gone := p.empty()
+		p.notify()
+		giveAll(gone, ErrReplaced)
+		return nil
+	case SetRepeat:
+		return p.setRepeat(c.To)
+	default:
+		return fmt.Errorf("player: unknown command %T", c)
 	}
 }
 
@@ -266,9 +317,8 @@ func (p *Player) obey(ctx context.Context, o order) {
 func (p *Player) quit(life context.Context, end func()) {
 	ctx, cancel := context.WithTimeout(life, patience)
 	defer cancel()
-	b := p.main
-	p.end(ctx, Stopped)
-	b.give(ErrClosed)
+	gone := p.end(ctx, Stopped)
+	giveAll(gone, ErrClosed)
 	p.knob.answer(ErrClosed)
 	p.hangUp()
 	p.notify()

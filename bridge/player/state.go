@@ -22,10 +22,13 @@ type State struct {
 	VolumeKnown bool
 	Muted       bool
 
+	Repeat      Repeat // RepeatOne or RepeatAll; empty: off
+	QueueLength int    // how many sounds wait; none do while idle
+
 	// What follows is of the sound, and empty while idle.
 
-	PlaybackID           string // names one Play
-	URL, File            string // as in Play
+	PlaybackID           string // names one Play, and each time that it is repeated
+	URL, File            string // as in Play; both empty where it is Data
 	Title, Artist, Album string
 	Duration             time.Duration // 0: unknown, or live
 	Position             time.Duration // what was heard at Since; it goes on by itself while playing
@@ -40,8 +43,16 @@ type State struct {
 // that says what to do. The zero value is none.
 type Problem struct{ Code, Message string }
 
-// An Event is something that happened to a playback. Each Play that was taken
-// on ends with one PlaybackFinished or PlaybackFailed.
+// An Item is a sound that waits in the queue.
+type Item struct {
+	PlaybackID string
+	URL, File  string // as in Play; both empty where it is Data
+	Title      string // what Play said, or the name of Data
+}
+
+// An Event is something that happened to a playback. Each whose turn came ends
+// with one PlaybackFinished or PlaybackFailed; of one that is sent away while
+// it waits only its Play is told.
 type Event struct {
 	Type       string
 	PlaybackID string
@@ -64,6 +75,7 @@ const (
 	Ended     = "ended"      // the last frame was heard
 	Stopped   = "stopped"    // by Stop, or because the player ended
 	Replaced  = "replaced"   // by another Play
+	Skipped   = "skipped"    // by Next or Previous
 	TakenOver = "taken_over" // another sender took the receiver
 	Failed    = "error"      // of PlaybackFailed
 )

@@ -1,0 +1,115 @@
+package player
+
+import (
+	"context"
+	"time"
+
+	"airplay2mqtt/audio/stream"
+)
+
+// A performance is how playbacks are heard one after another without a gap: a
+// stream of a medley. The first playback that is heard begins it, and it ends
+// when what is heard is to be something else than comes by itself.
+type performance struct {
+	medley *medley
+	stream *stream.Stream
+	cancel context.CancelFunc // of the stream
+	sink   Session            // what the stream is sent to; nil: nothing
+	states chan stream.State  // what the ear hears; the newest only
+}
+
+// perform lets a playback be heard on the session.
+func (p *Player) perform(ctx context.Context, b *playback) {
+	f := &performance{medley: newMedley(b.part), sink: p.session, states: make(chan stream.State, 1)}
+	cfg := stream.Config{
+		Lead:    p.lead(b),
+		Overlap: overlap,
+		Notify:  f.tell,
+		Logger:  p.cfg.Logger,
+	}
+	if b.track.Live {
+		cfg.Ahead = -1
+	}
+	f.stream = stream.New(f.medley, cfg, p.session)
+	ctx, f.cancel = context.WithCancel(ctx)
+	p.children.Go(func() { f.stream.Run(ctx) }) // finished reads its Err
+	p.show = f
+}
+
+// lead returns how long after its beginning a performance is heard.
+func (p *Player) lead(b *playback) time.Duration {
+	if b.request.Lead > 0 {
+		return b.request.Lead
+	}
+	return p.cfg.Lead
+}
+
+// hears tells what the ear hears, each time that changes.
+func (f *performance) hears() <-chan stream.State {
+	if f == nil {
+		return nil
+	}
+	return f.states
+}
+
+// ended is closed when all has been heard.
+func (f *performance) ended() <-chan struct{} {
+	if f == nil {
+		return nil
+	}
+	return f.stream.Done()
+}
+
+// over tells whether all has been heard.
+func (f *performance) over() bool {
+	select {
+	case <-f.ended():
+		return true
+	default:
+		return false
+	}
+}
+
+// ends tells that a sound was read to its end.
+func (f *performance) ends() <-chan struct{} {
+	if f == nil {
+		return nil
+	}
+	return f.medley.ends
+}
+
+// tell puts the newest state where hears finds it. It is called by one
+// goroutine and does not block.
+func (f *performance) tell(s stream.State) {
+	select {
+	case <-f.states:
+	default:
+	}
+	f.states <- s
+}
+
+// ear returns the frame of the medley that is heard.
+func (f *performance) ear() int64 { return nearest(f.stream.Elapsed()) }
+
+// look looks at the part of a playback.
+func (f *performance) look(b *playback) look { return f.medley.look(b.part, f.ear()) }
+
+// place returns how far into a playback's sound the ear is.
+func (f *performance) place(b *playback) time.Duration { return lasting(f.look(b).place) }
+
+// heard tells whether the first frame of a playback has been heard. If others
+// were before it, that is known a frame later.
+func (f *performance) heard(b *playback) bool {
+	select {
+	case <-f.stream.Heard():
+	default:
+		return false
+	}
+	l := f.look(b)
+	return l.begun && (l.base == 0 || f.ear() > l.base)
+}
+
+// seek goes to another place of a playback's sound.
+func (f *performance) seek(ctx context.Context, b *playback, to time.Duration) error {
+	return f.stream.Seek(ctx, lasting(f.medley.aim(b.part, framesIn(to))))
+}
