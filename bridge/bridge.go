@@ -42,13 +42,15 @@ type Bridge struct {
 	log     zerolog.Logger
 	tell    *teller
 	client  *mqtt.Client
+	folders *media.Folders
 	opener  *audio.Opener
 	net     network
 	started time.Time
 
-	chores errgroup.Group    // what is done beside the switchboard, and waited for
-	calls  chan func()       // what the switchboard does next
-	heard  chan mqtt.Message // commands, in their order
+	chores  errgroup.Group    // what is done beside the switchboard, and waited for
+	calls   chan func()       // what the switchboard does next
+	heard   chan mqtt.Message // commands, in their order
+	probing chan struct{}     // holds a token for each probe under way
 
 	// Owned by the switchboard's goroutine.
 	registry *registry
@@ -78,10 +80,11 @@ func New(cfg Config) (*Bridge, error) {
 	}
 	folders := media.NewFolders(append([]string{s.Media.Chimes}, s.Media.Folders...)...)
 	b := &Bridge{
-		cfg:   s,
-		about: cfg,
-		log:   cfg.Logger,
-		tell:  newTeller(),
+		cfg:     s,
+		about:   cfg,
+		log:     cfg.Logger,
+		tell:    newTeller(),
+		folders: folders,
 		opener: &audio.Opener{
 			DialContext: guard.DialContext,
 			OpenFile:    folders.Open,
@@ -93,6 +96,7 @@ func New(cfg Config) (*Bridge, error) {
 		started: time.Now(),
 		calls:   make(chan func(), 256),
 		heard:   make(chan mqtt.Message, 256),
+		probing: make(chan struct{}, 2),
 		devices: map[string]*device{},
 		states:  map[*device]player.State{},
 	}
@@ -113,15 +117,16 @@ func (b *Bridge) newClient() (*mqtt.Client, error) {
 		return nil, err
 	}
 	client, err := mqtt.New(mqtt.Config{
-		Server:    m.Server,
-		Username:  m.Username,
-		Password:  password,
-		ClientID:  m.ClientID,
-		TLS:       security,
-		Will:      b.bridgeState("offline"),
-		OnConnect: b.connected,
-		Dial:      b.about.DialBroker,
-		Logger:    b.log,
+		Server:     m.Server,
+		Username:   m.Username,
+		Password:   password,
+		ClientID:   m.ClientID,
+		TLS:        security,
+		Will:       b.bridgeState("offline"),
+		OnConnect:  b.connected,
+		MaxPayload: max(int(b.cfg.Media.MaxPayload), maxCommand+1),
+		Dial:       b.about.DialBroker,
+		Logger:     b.log,
 	})
 	if err != nil {
 		return nil, err

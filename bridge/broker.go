@@ -58,7 +58,7 @@ func (b *Bridge) sweep(ctx context.Context) {
 
 func (b *Bridge) sweepFilters() []string {
 	base := b.cfg.MQTT.BaseTopic
-	filters := []string{base + "/+/availability", base + "/+/state", base + "/+/state/+", base + "/+/artwork", base + "/+/artwork_base64"}
+	filters := []string{base + "/+/availability", base + "/+/state", base + "/+/state/+", base + "/+/artwork", base + "/+/artwork_base64", base + "/+/queue"}
 	if b.homeAssistant() {
 		filters = append(filters, hass.Filters(b.cfg.HomeAssistant.DiscoveryPrefix)...)
 	}

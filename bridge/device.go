@@ -62,6 +62,7 @@ func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 			}
 			d.face.artwork(image)
 		},
+		Queue:     d.face.queue,
 		Explain:   explain,
 		Lead:      latencyOf(override),
 		MaxVolume: float64(override.MaxVolume) / 100,

@@ -97,6 +97,20 @@ func (f *face) artwork(jpeg []byte) {
 	f.tell.retain(mqtt.Message{Topic: f.topic("artwork_base64"), Payload: []byte(text)})
 }
 
+// queue tells what waits to be played.
+func (f *face) queue(items []player.Item) {
+	type row struct {
+		PlaybackID string  `json:"playback_id"`
+		ContentID  *string `json:"media_content_id"`
+		Title      *string `json:"media_title"`
+	}
+	rows := make([]row, len(items))
+	for i, it := range items {
+		rows[i] = row{it.PlaybackID, known(withoutSecrets(it.URL) + it.File), known(it.Title)}
+	}
+	f.tell.retain(mqtt.Message{Topic: f.topic("queue"), Payload: encode(rows)})
+}
+
 // event tells that something happened.
 func (f *face) event(e player.Event) {
 	said := struct {
@@ -120,6 +134,7 @@ type result struct {
 	Transaction json.RawMessage   `json:"transaction,omitempty"`
 	Error       *problem          `json:"error,omitempty"`
 	LatencyMS   *int64            `json:"latency_ms,omitempty"` // from message to answer
+	Data        any               `json:"data,omitempty"`       // what was asked for
 	Members     map[string]result `json:"members,omitempty"`    // of a command to all
 }
 

@@ -410,6 +410,65 @@ func TestRetainedCommandIsRefusedAndCleared(t *testing.T) {
 	})
 }
 
+func TestSoundsThatWaitFollowWithoutAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, rx := build(t, settings(t), raoptest.Config{Name: "Kitchen"})
+		want := h.tone("a.wav", 1.2345)
+		want = append(want, h.tone("b.wav", 0.5)...)
+		data, err := os.ReadFile(filepath.Join(h.media, "b.wav"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, h.tone("b.wav", 0.5)...)
+		h.say("kitchen/play_file", `{"path":"a.wav","transaction":"a"}`)
+		h.say("kitchen/play_file", `{"path":"b.wav","enqueue":"add","transaction":"b"}`)
+		h.until("airplay/kitchen/queue", `"b.wav"`)
+		h.until("airplay/kitchen/state", `"queue_length":1`)
+		if err := os.WriteFile(filepath.Join(h.media, "list.m3u"), []byte("b.wav\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		h.say("kitchen/play_file", `{"path":"list.m3u","enqueue":"add","transaction":"c"}`)
+		for _, transaction := range []string{"a", "b", "c"} {
+			if code := h.result("kitchen", transaction); code != "" {
+				t.Errorf("%s: got %s, want ok", transaction, code)
+			}
+		}
+		h.until("airplay/kitchen/state", `"state":"idle"`)
+		if got := sounds(rx[0]); !slices.Equal(got, want) {
+			t.Errorf("heard %d samples, not the %d of three files", len(got), len(want))
+		}
+		if got := len(rx[0].Log().Spans); got != 1 {
+			t.Errorf("heard %d pieces, want one without a gap", got)
+		}
+		if err := h.ear.client.Publish(t.Context(), mqtt.Message{Topic: "airplay/kitchen/play_data", Payload: data}); err != nil {
+			t.Fatal(err)
+		}
+		h.until("airplay/kitchen/state", `"state":"playing"`)
+		h.until("airplay/kitchen/state", `"state":"idle"`)
+	})
+}
+
+func TestProbeAnswersWhatASoundIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := build(t, settings(t), raoptest.Config{Name: "Kitchen"})
+		h.tone("tone.wav", 1)
+		h.say("kitchen/probe", `{"location":"tone.wav","transaction":"t"}`)
+		if code := h.result("kitchen", "t"); code != "" {
+			t.Fatalf("got %s, want ok", code)
+		}
+		said := h.latest("airplay/kitchen/result")
+		for _, want := range []string{`"codec":"pcm`, `"sample_rate":44100`, `"duration":1,`, `"streamable":true`} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s is not in %s", want, said)
+			}
+		}
+		h.say("kitchen/probe", `{"location":"../secret","transaction":"u"}`)
+		if got, want := h.result("kitchen", "u"), "forbidden_path"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
 func TestGoingIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, rx := build(t, settings(t), raoptest.Config{Name: "Kitchen"})

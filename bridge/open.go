@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
 	"net/url"
 	"path"
@@ -22,8 +23,16 @@ func (b *Bridge) open(ctx context.Context, p player.Play) (audio.Track, error) {
 }
 
 func (b *Bridge) openSource(ctx context.Context, p player.Play) (audio.Track, error) {
+	if p.Data != nil {
+		return b.opener.OpenReader(ctx, sound{bytes.NewReader(p.Data)}, p.DataName)
+	}
 	return b.opener.Open(ctx, locationOf(p))
 }
+
+// A sound is bytes that can be read, sought and closed.
+type sound struct{ *bytes.Reader }
+
+func (sound) Close() error { return nil }
 
 // locationOf is what the opener is given. A path says that it is one, so that
 // nothing else is made of it, such as standard input of "-".

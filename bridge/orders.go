@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"airplay2mqtt/bridge/mqtt"
+	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/internal/nearest"
 )
 
@@ -53,7 +54,7 @@ func (b *Bridge) obey(m mqtt.Message) {
 		return
 	}
 	if m.Oversize > 0 {
-		a.give(bad("the payload has %d bytes; at most %d are read", m.Oversize, maxCommand))
+		a.give(bad("the payload has %d bytes, which is more than is read", m.Oversize))
 		return
 	}
 	o, err := parseOrder(name, m.Payload, a.began)
@@ -65,7 +66,14 @@ func (b *Bridge) obey(m mqtt.Message) {
 		a.give(err)
 		return
 	}
-	b.address(word, o, a)
+	switch p, _ := o.command.(player.Play); {
+	case verbs[name].probe:
+		b.probeSound(p, a)
+	case b.isList(p):
+		b.expand(word, p, a)
+	default:
+		b.address(word, []player.Command{o.command}, a)
+	}
 }
 
 // refuseRetained answers a command that the broker had kept: it may be a week
@@ -80,10 +88,11 @@ func (b *Bridge) refuseRetained(topic string, a *answer) {
 	a.give(&refusal{"retained_command", "commands are never obeyed when they were retained; publish without the retain flag"})
 }
 
-// address hands an order to whom it is for.
-func (b *Bridge) address(word string, o order, a *answer) {
+// address hands commands to whom they are for. The first is what the answer is
+// about.
+func (b *Bridge) address(word string, commands []player.Command, a *answer) {
 	if word == "all" {
-		b.toAll(o, a)
+		b.toAll(commands, a)
 		return
 	}
 	id, ok := b.registry.find(word)
@@ -96,14 +105,18 @@ func (b *Bridge) address(word string, o order, a *answer) {
 	if verbs[a.base.Command].long {
 		a.accept()
 	}
-	b.send(d, o, a.give)
+	b.send(d, commands, a.give)
 }
 
-// send gives an order to a device's player. give is called once.
-func (b *Bridge) send(d *device, o order, give func(error)) {
-	d.log.Debug().Str("command", fmt.Sprintf("%T", o.command)).Msg("command")
-	if err := d.player.Send(o.command, give); err != nil {
-		give(err)
+// send gives commands to a device's player. give is called once, with what
+// comes of the first.
+func (b *Bridge) send(d *device, commands []player.Command, give func(error)) {
+	d.log.Debug().Str("command", fmt.Sprintf("%T", commands[0])).Int("of", len(commands)).Msg("command")
+	for _, c := range commands {
+		if err := d.player.Send(c, give); err != nil && give != nil {
+			give(err)
+		}
+		give = nil
 	}
 }
 
@@ -117,7 +130,7 @@ func (b *Bridge) slugs() []string {
 
 // toAll gives an order to every device that is there, and answers once for all
 // when the last has answered.
-func (b *Bridge) toAll(o order, a *answer) {
+func (b *Bridge) toAll(commands []player.Command, a *answer) {
 	var members []*device
 	for _, d := range b.devices {
 		if d.online && d.target.Load().refusal == nil {
@@ -134,7 +147,7 @@ func (b *Bridge) toAll(o order, a *answer) {
 	sum := &gathering{answer: a, open: len(members), members: map[string]result{}}
 	for _, d := range members {
 		each := &answer{began: a.began, face: d.face, base: a.base}
-		b.send(d, o, func(err error) {
+		b.send(d, commands, func(err error) {
 			each.give(err)
 			sum.add(d.slug(), each.outcome(err))
 		})

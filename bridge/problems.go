@@ -70,8 +70,10 @@ func orderCode(err error) string {
 		return "bad_payload"
 	case errors.As(err, &no):
 		return no.code
-	case errors.Is(err, player.ErrBusy):
+	case errors.Is(err, player.ErrBusy), errors.Is(err, player.ErrQueueFull):
 		return "rate_limited"
+	case errors.Is(err, player.ErrExpired):
+		return "expired"
 	case errors.Is(err, player.ErrReplaced):
 		return "replaced"
 	case errors.Is(err, audio.ErrNotSeekable):

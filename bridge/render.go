@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"net/url"
@@ -30,6 +31,7 @@ type document struct {
 	PositionAt   *string  `json:"media_position_updated_at"`
 	PlaybackID   *string  `json:"playback_id"`
 	QueueLength  int      `json:"queue_length"`
+	Repeat       string   `json:"repeat"`
 	GroupLeader  *string  `json:"group_leader"`
 	GroupMembers []string `json:"group_members"`
 	Confidence   string   `json:"confidence"`
@@ -57,6 +59,8 @@ func render(s player.State, pairing string, now time.Time) document {
 		Muted:        s.Muted,
 		GroupMembers: []string{},
 		Confidence:   s.Confidence,
+		QueueLength:  s.QueueLength,
+		Repeat:       cmp.Or(string(s.Repeat), "off"),
 		Pairing:      pairing,
 		UpdatedAt:    now.UTC().Format(stamp),
 	}

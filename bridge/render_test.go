@@ -22,7 +22,7 @@ func TestStateDocument(t *testing.T) {
 		`"media_title":"Doorbell","media_artist":null,"media_album_name":null,"media_content_type":"music",` +
 		`"media_content_id":"http://ha:8123/media/local/bell.mp3","media_file":null,` +
 		`"media_duration":4.2,"media_position":0,"media_position_updated_at":"2026-09-20T12:00:00.000Z",` +
-		`"playback_id":"p42","queue_length":0,"group_leader":null,"group_members":[],"confidence":"clock_locked",` +
+		`"playback_id":"p42","queue_length":0,"repeat":"off","group_leader":null,"group_members":[],"confidence":"clock_locked",` +
 		`"pairing":"not_required","busy":false,"last_error":null,"updated_at":"2026-09-20T12:00:01.000Z"}`
 	if diff := cmp.Diff(want, string(bridge.Render(playing, "not_required", noon.Add(time.Second)))); diff != "" {
 		t.Errorf("playing (-want +got):\n%s", diff)
@@ -40,8 +40,8 @@ func TestStateDocument(t *testing.T) {
 			t.Errorf("idle, %s (-want +got):\n%s", key, diff)
 		}
 	}
-	if len(got) != 23 {
-		t.Errorf("got %d keys while idle, want all 23", len(got))
+	if len(got) != 24 {
+		t.Errorf("got %d keys while idle, want all 24", len(got))
 	}
 }
 

@@ -37,21 +37,33 @@ type verb struct {
 	keys []string
 	// long is set where the answer comes later: "accepted" is said first.
 	long bool
+	// data is set where the payload is no text but a sound.
+	data bool
+	// probe is set where the sound is only looked at.
+	probe bool
 	// parse makes the command. Fields that were not given are absent.
 	parse func(f fields) (player.Command, error)
 }
 
-var playKeys = []string{"volume", "title", "artist", "album", "start", "max_duration", "mode", "max_age", "ts"}
+var playKeys = []string{
+	"volume", "title", "artist", "album", "override", "start", "max_duration", "enqueue", "repeat", "mode", "max_age", "ts",
+}
 
 // verbs are all command topics. docs/topics.md lists the same, held by a test.
 var verbs = map[string]verb{
 	"play_url":         {main: "url", keys: playKeys, long: true, parse: parsePlay},
 	"play_file":        {main: "path", keys: playKeys, long: true, parse: parsePlay},
 	"play_media":       {keys: []string{"media_id", "media_content_id", "media_type", "media_content_type", "extra"}, long: true, parse: parseMedia},
+	"play_data":        {data: true, long: true},
+	"probe":            {main: "location", probe: true, parse: parseProbe},
 	"play":             {parse: plain(player.Resume{})},
 	"pause":            {parse: plain(player.Pause{})},
 	"play_pause":       {parse: plain(player.PlayPause{})},
 	"stop":             {parse: plain(player.Stop{})},
+	"next":             {parse: plain(player.Next{})},
+	"previous":         {parse: plain(player.Previous{})},
+	"clear_queue":      {parse: plain(player.ClearQueue{})},
+	"set_repeat":       {main: "repeat", parse: parseRepeat},
 	"seek":             {main: "position", parse: parseSeek},
 	"set_volume":       {main: "volume", keys: []string{"fade"}, parse: parseVolume},
 	"set_volume_level": {main: "volume_level", keys: []string{"fade"}, parse: parseVolumeLevel},
@@ -67,6 +79,12 @@ const maxCommand = 64 << 10
 // transaction, where one can be read, also if there is an error.
 func parseOrder(name string, payload []byte, now time.Time) (order, error) {
 	v := verbs[name]
+	if v.data {
+		if len(payload) == 0 {
+			return order{}, bad("nothing to play: the payload is the bytes of a sound")
+		}
+		return order{command: player.Play{Data: payload, DataName: name}}, nil
+	}
 	f, err := readFields(v, payload)
 	o := order{transaction: f["transaction"]}
 	if err != nil {
@@ -76,6 +94,10 @@ func parseOrder(name string, payload []byte, now time.Time) (order, error) {
 		return o, err
 	}
 	o.command, err = v.parse(f)
+	if p, ok := o.command.(player.Play); ok {
+		p.Expires = o.expires
+		o.command = p
+	}
 	return o, err
 }
 
@@ -189,143 +211,4 @@ func short(raw json.RawMessage) string {
 		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return s
-}
-
-func plain(c player.Command) func(fields) (player.Command, error) {
-	return func(fields) (player.Command, error) { return c, nil }
-}
-
-func parsePlay(f fields) (player.Command, error) {
-	var p player.Play
-	var mode string
-	for key, to := range map[string]*string{
-		"url": &p.URL, "path": &p.File, "title": &p.Title, "artist": &p.Artist, "album": &p.Album, "mode": &mode,
-	} {
-		var err error
-		if *to, err = f.text(key); err != nil {
-			return nil, err
-		}
-	}
-	switch mode {
-	case "", "auto", "audio":
-	case "video":
-		return nil, bad("mode video is not supported yet; audio and auto are")
-	default:
-		return nil, bad("mode must be auto or audio, not %q%s", mode, nearest.Hint(mode, []string{"auto", "audio"}))
-	}
-	if p.URL == "" && p.File == "" {
-		return nil, bad("nothing to play: the payload is a URL (play_url) or a path inside the media folders (play_file), bare or in JSON")
-	}
-	if p.URL != "" && !isWeb(p.URL) {
-		return nil, bad("play_url takes http:// and https:// addresses; files in the media folders are for play_file")
-	}
-	return withTimes(f, p)
-}
-
-// parseMedia reads what Home Assistant's media players are sent.
-func parseMedia(f fields) (player.Command, error) {
-	id, err := f.text("media_id")
-	if err == nil && id == "" {
-		id, err = f.text("media_content_id")
-	}
-	if err != nil {
-		return nil, err
-	}
-	if strings.HasPrefix(id, "media-source://") {
-		return nil, bad("media-source:// addresses are Home Assistant's own and cannot be fetched; send the http address that they stand for")
-	}
-	var extra struct{ Title string }
-	if raw, ok := f["extra"]; ok {
-		_ = json.Unmarshal(raw, &extra) // what else it holds is for other players
-	}
-	quoted, _ := json.Marshal(id)
-	title, _ := json.Marshal(extra.Title)
-	what := "path"
-	if isWeb(id) {
-		what = "url"
-	}
-	return parsePlay(fields{what: quoted, "title": title})
-}
-
-func isWeb(s string) bool {
-	s = strings.ToLower(s)
-	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
-}
-
-func withTimes(f fields, p player.Play) (player.Command, error) {
-	var err error
-	if p.Start, err = f.seconds("start"); err != nil {
-		return nil, err
-	}
-	if p.MaxDuration, err = f.seconds("max_duration"); err != nil {
-		return nil, err
-	}
-	percent, _, ok, err := f.number("volume")
-	switch {
-	case err != nil:
-		return nil, err
-	case ok && (percent < 0 || percent > 100):
-		return nil, bad("volume must be from 0 to 100, not %v", percent)
-	case ok:
-		level := percent / 100
-		p.Volume = &level
-	}
-	return p, nil
-}
-
-func parseSeek(f fields) (player.Command, error) {
-	v, relative, ok, err := f.number("position")
-	switch {
-	case err != nil:
-		return nil, err
-	case !ok:
-		return nil, bad("where to? seconds from the beginning, or +10 or -10 from here")
-	case math.Abs(v) > 1e6:
-		return nil, bad("position must be within 1000000 seconds, not %v", v)
-	}
-	return player.Seek{To: time.Duration(v * float64(time.Second)), Relative: relative}, nil
-}
-
-func parseVolume(f fields) (player.Command, error) {
-	return volume(f, "volume", 100)
-}
-
-func parseVolumeLevel(f fields) (player.Command, error) {
-	return volume(f, "volume_level", 1)
-}
-
-func volume(f fields, key string, full float64) (player.Command, error) {
-	v, relative, ok, err := f.number(key)
-	switch {
-	case err != nil:
-		return nil, err
-	case !ok:
-		return nil, bad("how loud? a number from 0 to %v, or +%v or -%v", full, full/20, full/20)
-	case relative && math.Abs(v) > full, !relative && (v < 0 || v > full):
-		return nil, bad("%s must be from 0 to %v, not %v", key, full, v)
-	}
-	fade, err := f.seconds("fade")
-	switch {
-	case err != nil:
-		return nil, err
-	case fade > 10*time.Minute:
-		return nil, bad("fade must be at most 600 seconds")
-	}
-	return player.SetVolume{Level: v / full, Relative: relative, Fade: fade}, nil
-}
-
-func parseMute(f fields) (player.Command, error) {
-	var s string
-	if raw, ok := f["mute"]; ok && json.Unmarshal(raw, &s) != nil {
-		s = string(raw)
-	}
-	switch strings.ToLower(strings.TrimSpace(s)) {
-	case "on", "true", "1", "mute":
-		return player.Mute{To: player.MuteOn}, nil
-	case "off", "false", "0", "unmute":
-		return player.Mute{To: player.MuteOff}, nil
-	case "toggle":
-		return player.Mute{To: player.MuteToggle}, nil
-	}
-	return nil, bad("mute takes ON, OFF or TOGGLE")
 }

@@ -68,6 +68,7 @@ type Media struct {
 	Folders     []string `yaml:"folders"`      // play_file reads below these and nowhere else
 	Chimes      string   `yaml:"chimes"`       // folder of named chimes
 	MaxDownload Size     `yaml:"max_download"` // of one URL
+	MaxPayload  Size     `yaml:"max_payload"`  // of one play_data message
 	CAFile      string   `yaml:"ca_file"`      // PEM; authorities that https addresses may be certified by besides the usual ones
 	Allow       []string `yaml:"allow"`        // hosts, addresses, networks that URLs may lead to although they are private to this machine; not empty: a name or address listed here is always allowed
 	Deny        []string `yaml:"deny"`         // hosts, addresses, networks that URLs may never lead to
@@ -102,6 +103,7 @@ func Default() Config {
 			Folders:     []string{"./media"},
 			Chimes:      "./chimes",
 			MaxDownload: 512 << 20,
+			MaxPayload:  8 << 20,
 			Allow:       []string{},
 			Deny:        []string{},
 		},
