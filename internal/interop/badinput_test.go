@@ -150,12 +150,12 @@ func TestBadURLsAreRefused(t *testing.T) {
 		{"round and round", "play_url", server.URL + "/round.mp3", "fetch_failed"},
 		{"page", "play_url", server.URL + "/page.mp3", "unsupported_format"},
 		{"endless", "play_url", server.URL + "/endless.mp3", "unsupported_format"},
-		{"huge", "play_url", server.URL + "/huge.wav", "fetch_failed"},
+		{"huge", "play_url", server.URL + "/huge.wav", "unsupported_format"},
 		{"redirect to metadata", "play_url", server.URL + "/inward.mp3", "forbidden_url"},
 		{"link-local", "play_url", "http://169.254.1.1/a.mp3", "forbidden_url"},
 		{"other loopback", "play_url", "http://127.0.0.2/a.mp3", "forbidden_url"},
 		{"this host", "play_url", "http://[::1]/a.mp3", "forbidden_url"},
-		{"never answers", "play_url", server.URL + "/silent.mp3", "timeout"},
+		{"never answers", "play_url", server.URL + "/silent.mp3", "fetch_failed"},
 	})
 }
 
