@@ -53,7 +53,7 @@ func (o *Opener) openHLS(ctx context.Context, in *input, trail []string) (Track,
 	}
 	h.next = h.list.first
 	if !h.list.ended { // begin near what is live
-		h.next += max(0, len(h.list.segments)-3)
+		h.next += int64(max(0, len(h.list.segments)-3))
 	}
 	next := &input{name: in.name, url: in.url, r: h, close: sync.OnceValue(h.Close), live: !h.list.ended}
 	long := h.list.duration()
@@ -88,7 +88,7 @@ type hlsReader struct {
 	end  context.CancelFunc
 
 	list  mediaList
-	next  int    // which segment
+	next  int64  // which segment
 	head  string // which header was read last
 	rest  io.Reader
 	close func() error // rest
@@ -140,7 +140,7 @@ func (h *hlsReader) advance() error {
 		case i < 0: // has gone from the list meanwhile
 			h.next = h.list.first
 			continue
-		case i < len(h.list.segments):
+		case i < int64(len(h.list.segments)):
 			err := h.segment(h.list.segments[i])
 			if h.life.Err() != nil {
 				return errClosed
@@ -162,7 +162,7 @@ func (h *hlsReader) advance() error {
 		if err := h.reload(); err != nil && time.Since(since) > orDefault(h.o.Reconnect, defaultReconnect) {
 			return err
 		}
-		if time.Since(since) > orDefault(h.o.Reconnect, defaultReconnect) && h.next-h.list.first >= len(h.list.segments) {
+		if time.Since(since) > orDefault(h.o.Reconnect, defaultReconnect) && h.next-h.list.first >= int64(len(h.list.segments)) {
 			return &FetchError{URL: h.name, Err: errors.New("nothing new in the stream")}
 		}
 	}
@@ -175,7 +175,7 @@ func (h *hlsReader) reload() error {
 		return err
 	}
 	list := parseMedia(string(text))
-	if list.first+len(list.segments)+len(h.list.segments) < h.next { // it was begun anew
+	if list.first+int64(len(list.segments)+len(h.list.segments)) < h.next { // it was begun anew
 		h.next = list.first
 	}
 	h.list = list

@@ -99,7 +99,7 @@ func (p piece) String() string { return fmt.Sprint(p.location, "#", p.part.from,
 // A segment is a piece of the stream.
 type segment struct {
 	piece
-	number int
+	number int64
 	length time.Duration
 	head   piece // what stands in front of all of its kind; zero: nothing
 	key    struct {
@@ -111,7 +111,7 @@ type segment struct {
 // A mediaList is the segments of a stream that can be had now.
 type mediaList struct {
 	target   time.Duration // how long segments are
-	first    int           // number of the first one
+	first    int64         // number of the first one
 	segments []segment
 	ended    bool
 	// protected by more than AES-128, for which there is no key to be had.
@@ -147,7 +147,7 @@ func parseMedia(text string) mediaList {
 				l.target = min(d, time.Minute)
 			}
 		case "#EXT-X-MEDIA-SEQUENCE":
-			l.first, _ = strconv.Atoi(value)
+			l.first, _ = strconv.ParseInt(value, 10, 64)
 			l.first = min(max(l.first, 0), 1<<52)
 		case "#EXT-X-ENDLIST":
 			l.ended = true
@@ -172,7 +172,7 @@ func parseMedia(text string) mediaList {
 			if line == "" || strings.HasPrefix(line, "#") || len(l.segments) == segmentsAtMost {
 				continue
 			}
-			next.location, next.number = line, l.first+len(l.segments)
+			next.location, next.number = line, l.first+int64(len(l.segments))
 			l.segments = append(l.segments, next)
 			last, next.part, next.length = next.part, part{}, 0
 		}

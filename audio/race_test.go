@@ -1,0 +1,6 @@
+//go:build race
+
+package audio_test
+
+// raceDetector tells whether these tests watch for races.
+const raceDetector = true
