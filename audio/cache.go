@@ -84,6 +84,28 @@ func isContext(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// Lookup gives the sound of a file if it is in memory and the file is still what
+// it was. It opens nothing and does not wait.
+func (c *Cache) Lookup(path string) (*Clip, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.kept[path]
+	if e == nil {
+		return nil, false
+	}
+	k := e.Value.(*kept)
+	select {
+	case <-k.ready:
+	default:
+		return nil, false
+	}
+	if k.err != nil || !k.fresh() {
+		return nil, false
+	}
+	c.order.MoveToFront(e)
+	return k.clip, true
+}
+
 // find is what is kept of a path, or something new that the caller is to make.
 func (c *Cache) find(path string) (k *kept, first bool) {
 	c.mu.Lock()
@@ -239,12 +261,13 @@ func (c *Cache) full() bool {
 
 // Watch warms the folder now and then again, every so often (zero: a minute),
 // so that a file that was changed or added is there before it is asked for, and
-// one that has gone is not kept. It ends with ctx, whose error it returns.
+// one that has gone is not kept. The folder need not be there yet. It ends with
+// ctx, whose error it returns.
 func (c *Cache) Watch(ctx context.Context, folder string, every time.Duration) error {
 	var failed map[string]string
 	for said := ""; ; {
 		f, err := c.warm(ctx, folder, failed)
-		if failed = f; err != nil && ctx.Err() == nil && err.Error() != said {
+		if failed = f; err != nil && !errors.Is(err, os.ErrNotExist) && ctx.Err() == nil && err.Error() != said {
 			said = err.Error()
 			c.Logger.Warn().Str("folder", folder).Err(err).Msg("folder cannot be read, trying again")
 		}

@@ -82,6 +82,28 @@ func TestAFileThatChangesIsDecodedAgain(t *testing.T) {
 	}
 }
 
+func TestLookupOpensNothing(t *testing.T) {
+	path := write(t, "ding.wav", wave(44100, noise(1000)))
+	opened := 0
+	c := audio.Cache{Opener: counted(&opened)}
+	if _, ok := c.Lookup(path); ok || opened != 0 {
+		t.Errorf("before: found %v, opened %d times", ok, opened)
+	}
+	want, err := c.Get(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := c.Lookup(path); got != want || !ok || opened != 1 {
+		t.Errorf("got %v, %v, opened %d times", got, ok, opened)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.Lookup(path); ok {
+		t.Error("found what has gone")
+	}
+}
+
 func TestTheCacheKeepsWhatWasUsedLast(t *testing.T) {
 	dir := t.TempDir()
 	path := func(i int) string { return filepath.Join(dir, fmt.Sprint(i, ".wav")) }

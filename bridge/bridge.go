@@ -2,7 +2,9 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -44,6 +46,8 @@ type Bridge struct {
 	client  *mqtt.Client
 	folders *media.Folders
 	opener  *audio.Opener
+	clips   *audio.Cache // of the chimes
+	chimes  string       // the folder, absolute
 	net     network
 	started time.Time
 
@@ -78,16 +82,22 @@ func New(cfg Config) (*Bridge, error) {
 	if err != nil {
 		return nil, err
 	}
-	folders := media.NewFolders(append([]string{s.Media.Chimes}, s.Media.Folders...)...)
+	chimes, err := filepath.Abs(s.Media.Chimes)
+	if err != nil {
+		return nil, fmt.Errorf("media.chimes: %w", err)
+	}
+	folders := media.NewFolders(append([]string{chimes}, s.Media.Folders...)...)
 	b := &Bridge{
 		cfg:     s,
 		about:   cfg,
 		log:     cfg.Logger,
 		tell:    newTeller(),
 		folders: folders,
+		chimes:  chimes,
 		opener: &audio.Opener{
 			DialContext: guard.DialContext,
 			OpenFile:    folders.Open,
+			AllowInput:  folders.Allow,
 			TLS:         security,
 			MaxDownload: int64(s.Media.MaxDownload),
 			Logger:      cfg.Logger,
@@ -100,6 +110,7 @@ func New(cfg Config) (*Bridge, error) {
 		devices: map[string]*device{},
 		states:  map[*device]player.State{},
 	}
+	b.clips = &audio.Cache{Opener: b.opener, Logger: cfg.Logger}
 	if b.client, err = b.newClient(); err != nil {
 		return nil, err
 	}
@@ -191,6 +202,7 @@ func (b *Bridge) switchboard(ctx context.Context) {
 	defer cancel()
 	b.players, b.living = new(errgroup.Group), living
 	b.begin()
+	b.chores.Go(func() error { return b.clips.Watch(living, b.chimes, 0) })
 	var seekers errgroup.Group
 	if b.cfg.Discovery.MDNS {
 		seekers.Go(func() error { return b.browse(living) })

@@ -49,6 +49,7 @@ func settings(t *testing.T) config.Config {
 	dir := t.TempDir()
 	s.Data, s.Media.Folders = filepath.Join(dir, "data"), []string{filepath.Join(dir, "media")}
 	s.Devices = []config.Device{{Name: "Kitchen", Host: "10.0.0.20", Port: 5000, Protocol: "auto"}}
+	s.Media.Chimes = filepath.Join(dir, "chimes")
 	s.MQTT.Server = "mqtt://in-process"
 	return s
 }
@@ -330,6 +331,60 @@ func TestBadCommandsAreAnsweredAndDisturbNothing(t *testing.T) {
 			}
 			h.until("airplay/kitchen/state", `"state":"idle"`)
 			h.until("airplay/kitchen/state", `"code":"`+c.want+`"`)
+		}
+	})
+}
+
+func TestLiveInputsStayInsideTheBorders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := build(t, settings(t), raoptest.Config{Name: "Kitchen"})
+		for i, c := range []struct{ url, want string }{
+			{"pcm+tcp://127.0.0.1:1", "forbidden_url"},
+			{"pcm+unix:/run/none.sock", "file_not_found"},
+			{"pcm:/etc/passwd", "forbidden_path"},
+			{"pcm:" + filepath.Join(h.media, "none"), "file_not_found"},
+			{"pcm+tcp://nowhere", "bad_payload"},
+			{"pcm+tcp://10.0.0.9:1?rate=0", "bad_payload"},
+			{"file:///etc/passwd", "bad_payload"},
+		} {
+			transaction := "live" + string(rune('a'+i))
+			h.say("kitchen/play_url", `{"url":"`+c.url+`","transaction":"`+transaction+`"}`)
+			if got := h.result("kitchen", transaction); got != c.want {
+				t.Errorf("%s: got %q, want %q", c.url, got, c.want)
+			}
+		}
+	})
+}
+
+func TestChimeInMemoryOpensNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := settings(t)
+		chime := filepath.Join(s.Media.Chimes, "ding.wav")
+		if err := os.MkdirAll(s.Media.Chimes, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		h := &house{t: t, media: s.Media.Chimes}
+		want := h.tone("ding.wav", 0.5)
+		h, rx := build(t, s, raoptest.Config{Name: "Kitchen"})
+		time.Sleep(time.Second) // virtual: the folder is read
+		// What lies there now looks the same from outside and is no sound.
+		info, err := os.Stat(chime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(chime, make([]byte, info.Size()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(chime, info.ModTime(), info.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		h.say("kitchen/play_file", `{"path":"ding.wav","transaction":"t"}`)
+		if code := h.result("kitchen", "t"); code != "" {
+			t.Fatalf("got %s, want ok", code)
+		}
+		h.until("airplay/kitchen/event", `"playback_finished"`)
+		if got := sounds(rx[0]); !slices.Equal(got, want) {
+			t.Errorf("heard %d samples, not the %d of the chime", len(got), len(want))
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"airplay2mqtt/audio"
+	"airplay2mqtt/audio/pcm"
 	"airplay2mqtt/bridge/player"
 )
 
@@ -26,7 +27,27 @@ func (b *Bridge) openSource(ctx context.Context, p player.Play) (audio.Track, er
 	if p.Data != nil {
 		return b.opener.OpenReader(ctx, sound{bytes.NewReader(p.Data)}, p.DataName)
 	}
-	return b.opener.Open(ctx, locationOf(p))
+	if clip, ok := b.kept(p.File); ok {
+		return audio.Track{Source: clip.Source(), Tags: clip.Tags()}, nil
+	}
+	track, err := b.opener.Open(ctx, locationOf(p))
+	if err != nil && pcm.Is(p.URL) && sourceCode(err) == "" {
+		err = &audio.FetchError{URL: p.URL, Err: err}
+	}
+	return track, err
+}
+
+// kept is the sound of a file in the folder of chimes, where it is in memory:
+// nothing is opened or decoded for what must sound at once. A path that is not
+// absolute is looked for in that folder first.
+func (b *Bridge) kept(file string) (*audio.Clip, bool) {
+	if file == "" {
+		return nil, false
+	}
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(b.chimes, file)
+	}
+	return b.clips.Lookup(filepath.Clean(file))
 }
 
 // A sound is bytes that can be read, sought and closed.

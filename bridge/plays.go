@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"airplay2mqtt/audio/pcm"
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/internal/nearest"
 )
@@ -40,10 +41,24 @@ func parsePlay(f fields) (player.Command, error) {
 	if p.URL == "" && p.File == "" {
 		return nil, bad("nothing to play: the payload is a URL (play_url) or a path inside the media folders (play_file), bare or in JSON")
 	}
-	if p.URL != "" && !isWeb(p.URL) {
-		return nil, bad("play_url takes http:// and https:// addresses; files in the media folders are for play_file")
+	if err := checkAddress(p.URL); err != nil {
+		return nil, err
 	}
 	return withTimes(f, p)
+}
+
+// checkAddress tells what is wrong with an address that is to be played.
+func checkAddress(address string) error {
+	switch {
+	case address == "", isWeb(address):
+		return nil
+	case pcm.Is(address):
+		if _, err := pcm.Parse(address); err != nil {
+			return bad("%s: %v", oneLine(address), err)
+		}
+		return nil
+	}
+	return bad("play_url takes http:// and https:// addresses, and live inputs (pcm+tcp://, pcm+unix:, pcm:); files in the media folders are for play_file")
 }
 
 var (

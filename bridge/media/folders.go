@@ -71,6 +71,32 @@ func (f *Folders) Open(path string) (*os.File, error) {
 	return nil, fmt.Errorf("%q is not in the media folders: %w", path, fs.ErrNotExist)
 }
 
+// Allow tells whether a path may be opened that is no regular file, a fifo or a
+// socket that sound comes from: whether it, without any link, lies below one of
+// the folders. If not, the error is a *PathError.
+func (f *Folders) Allow(path string) error {
+	outside := &PathError{path, "lies outside the media folders"}
+	if f == nil {
+		return outside
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		return outside
+	}
+	for _, folder := range f.paths {
+		if folder, err = filepath.EvalSymlinks(folder); err != nil {
+			continue
+		}
+		if _, ok := below(folder, real); ok {
+			return nil
+		}
+	}
+	return outside
+}
+
 // below makes a path relative to a folder, if it stays inside it.
 func below(folder, path string) (local string, ok bool) {
 	if filepath.IsAbs(path) {

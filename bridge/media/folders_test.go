@@ -153,3 +153,28 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+func TestInputsAreAllowedInsideTheFoldersOnly(t *testing.T) {
+	first, _, secret := house(t)
+	inside := filepath.Join(first, "live")
+	if err := os.WriteFile(inside, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(first, "out")
+	if err := os.Symlink(secret, out); err != nil {
+		t.Fatal(err)
+	}
+	f := media.NewFolders(first)
+	if err := f.Allow(inside); err != nil {
+		t.Errorf("inside: got %v, want nil", err)
+	}
+	for _, path := range []string{secret, out, filepath.Join(first, "..", "x"), filepath.Join(first, "none"), ""} {
+		var refused *media.PathError
+		if err := f.Allow(path); !errors.As(err, &refused) {
+			t.Errorf("%q: got %v, want a *PathError", path, err)
+		}
+	}
+	if err := (*media.Folders)(nil).Allow(inside); err == nil {
+		t.Error("no folders allow a path")
+	}
+}

@@ -45,7 +45,11 @@ func NewGuard(allow, deny []string) (*Guard, error) {
 // DialContext connects like net.Dialer, and looks at the address that is
 // really connected to, after name resolution, so that neither a redirect nor a
 // name that changes its address gets past it. Its refusals are *AddressError.
+// Sockets of the Unix domain are no addresses; [Folders.Allow] is for them.
 func (g *Guard) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if network == "unix" {
+		return g.dialer.DialContext(ctx, network, address)
+	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
