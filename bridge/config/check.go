@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -22,6 +23,8 @@ func (r *reading) check() {
 		}
 	}
 	r.checkDevices()
+	r.checkGroups()
+	r.checkSpeech()
 	r.checkMedia()
 	if r.cfg.Data == "" {
 		r.wrong("data", "the folder where devices and credentials are kept is missing, such as ./data")
@@ -149,6 +152,7 @@ func (r *reading) checkDevice(key string, d *Device) {
 		d.Protocol = "auto"
 	}
 	r.oneOf(key+".protocol", d.Protocol, "auto", "raop")
+	r.oneOf(key+".buttons", cmp.Or(d.Buttons, "obey"), "obey", "report")
 	switch {
 	case d.Name == "" && d.ID == "":
 		r.wrong(key, "name is missing (or id, for a device that is discovered)")
@@ -165,6 +169,53 @@ func (r *reading) checkDevice(key string, d *Device) {
 		r.wrong(key+".password_file", "password is given too; keep one of them")
 	}
 	r.readable(key+".password_file", d.PasswordFile)
+}
+
+func (r *reading) checkGroups() {
+	seen := map[string]string{}
+	for i, g := range r.cfg.Groups {
+		key := fmt.Sprintf("groups[%d]", i)
+		name := strings.ToLower(g.Name)
+		switch first, twice := seen[name]; {
+		case strings.TrimSpace(g.Name) == "":
+			r.wrong(key+".name", "is missing")
+		case len(g.Name) > 63:
+			r.wrong(key+".name", "is longer than 63 bytes")
+		case twice:
+			r.wrong(key+".name", "%q is also the name of %s", g.Name, first)
+		}
+		seen[name] = key
+		if len(g.Members) == 0 {
+			r.wrong(key+".members", "is missing: the names of the devices that play together")
+		}
+		for j, m := range g.Members {
+			row := fmt.Sprintf("%s.members[%d]", key, j)
+			switch {
+			case strings.TrimSpace(m) == "":
+				r.wrong(row, "is empty")
+			case strings.ToLower(m) == name:
+				r.wrong(row, "a group cannot be a member of itself")
+			case slices.Index(g.Members, m) < j:
+				r.wrong(row, "%q is a member already", m)
+			}
+		}
+	}
+}
+
+// checkSpeech is for what interrupts: announcements, and when they may.
+func (r *reading) checkSpeech() {
+	a, q := &r.cfg.Announcements, &r.cfg.QuietHours
+	r.oneOf("announcements.policy", a.Policy, "duck", "interrupt", "skip", "wait")
+	if a.PerHour < 1 || a.PerHour > 100000 {
+		r.wrong("announcements.per_hour", "%d is not from 1 to 100000", a.PerHour)
+	}
+	if q.From.Set != q.To.Set {
+		r.wrong("quiet_hours", "from and to belong together")
+	}
+	if !q.From.Set && q.MaxVolume != 0 {
+		r.wrong("quiet_hours.from", "is missing: when are the quiet hours?")
+	}
+	r.oneOf("quiet_hours.announcements", q.Announcements, "allow", "refuse")
 }
 
 func (r *reading) checkAddress(key string, d *Device) {

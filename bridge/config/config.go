@@ -18,6 +18,9 @@ type Config struct {
 	HomeAssistant HomeAssistant `yaml:"homeassistant"`
 	Discovery     Discovery     `yaml:"discovery"`
 	Devices       []Device      `yaml:"devices"`
+	Groups        []Group       `yaml:"groups"`
+	Announcements Announcements `yaml:"announcements"`
+	QuietHours    QuietHours    `yaml:"quiet_hours"`
 	Media         Media         `yaml:"media"`
 	Data          string        `yaml:"data"`
 	Log           Log           `yaml:"log"`
@@ -61,6 +64,34 @@ type Device struct {
 	Protocol     string  `yaml:"protocol"`   // auto or raop
 	Latency      Latency `yaml:"latency"`    // zero: normal
 	MaxVolume    Percent `yaml:"max_volume"` // nothing louder than this is ever sent; zero: 100
+	Offset       Offset  `yaml:"offset"`     // how much later (or, below zero, earlier) than the others of a group it plays
+	KeepWarm     Warmth  `yaml:"keep_warm"`  // how long a session is kept after a sound; zero: 10 s
+	Buttons      string  `yaml:"buttons"`    // what its own buttons do: obey (or empty), or report
+}
+
+// A Group is speakers that play together, in step, and have topics of their
+// own.
+type Group struct {
+	Name    string   `yaml:"name"`
+	Members []string `yaml:"members"` // slugs, names or ids of devices
+}
+
+// Announcements says what chimes and announcements do where a command does not
+// say it.
+type Announcements struct {
+	Policy   string   `yaml:"policy"`   // duck, interrupt, skip, wait
+	Bed      Decibels `yaml:"bed"`      // how much softer the music is meanwhile
+	Loudness Loudness `yaml:"loudness"` // what all of them are brought to, in LUFS; off: as they are
+	Cooldown Length   `yaml:"cooldown"` // the same one is not heard again within this time
+	PerHour  int      `yaml:"per_hour"` // so many for each device are heard at most
+}
+
+// QuietHours is when it is to be quiet, each day, by the clock of this machine.
+type QuietHours struct {
+	From          Clock   `yaml:"from"` // empty: never
+	To            Clock   `yaml:"to"`
+	MaxVolume     Percent `yaml:"max_volume"`    // nothing louder is sent meanwhile; zero: as always
+	Announcements string  `yaml:"announcements"` // allow, or refuse those that do not say critical
 }
 
 // Media says what may be played.
@@ -99,6 +130,14 @@ func Default() Config {
 		},
 		Discovery: Discovery{MDNS: true, Interfaces: []string{}},
 		Devices:   []Device{},
+		Groups:    []Group{},
+		Announcements: Announcements{
+			Policy:   "duck",
+			Bed:      -18,
+			Loudness: -16,
+			PerHour:  120,
+		},
+		QuietHours: QuietHours{Announcements: "allow"},
 		Media: Media{
 			Folders:     []string{"./media"},
 			Chimes:      "./chimes",

@@ -92,7 +92,7 @@ func (r *reading) set(key string, v reflect.Value, text string) {
 func each(v reflect.Value, path string, visit func(key string, v reflect.Value)) {
 	for i := range v.NumField() {
 		key := path + v.Type().Field(i).Tag.Get("yaml")
-		if f := v.Field(i); f.Kind() == reflect.Struct {
+		if f := v.Field(i); f.Kind() == reflect.Struct && f.Type() != reflect.TypeFor[Clock]() {
 			each(f, key+".", visit)
 		} else {
 			visit(key, f)
@@ -102,7 +102,7 @@ func each(v reflect.Value, path string, visit func(key string, v reflect.Value))
 
 // keysOf lists the keys of one of this package's types.
 func keysOf(typeName string) []string {
-	for _, v := range []any{Config{}, MQTT{}, HomeAssistant{}, Discovery{}, Device{}, Media{}, Log{}} {
+	for _, v := range []any{Config{}, MQTT{}, HomeAssistant{}, Discovery{}, Device{}, Group{}, Announcements{}, QuietHours{}, Media{}, Log{}} {
 		if t := reflect.TypeOf(v); t.Name() == typeName {
 			keys := make([]string, t.NumField())
 			for i := range keys {

@@ -117,3 +117,6 @@ func scalar[T any](n *yaml.Node, parse func(string) (T, error), to *T) error {
 	*to = v
 	return nil
 }
+
+// trimUnit drops the unit of a number.
+func trimUnit(s, unit string) string { return strings.TrimSpace(strings.TrimSuffix(s, unit)) }
