@@ -38,3 +38,11 @@ func (v verb) Keys() []string {
 	}
 	return append([]string{v.main}, v.keys...)
 }
+
+func OpenJournal(folder string) (*journal, error) { return openJournal(folder) }
+
+func (j *journal) Begin(id string, was float64) error { return j.begin(id, was) }
+
+func (j *journal) End(id string) error { return j.end(id) }
+
+func (j *journal) Left() map[string]float64 { return j.left() }
