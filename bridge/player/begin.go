@@ -28,6 +28,7 @@ func (p *Player) play(ctx context.Context, c Play, answer func(error)) {
 		p.remember(before)
 		p.want(c.Repeat)
 		p.begin(ctx, b)
+		p.notify()
 		before.give(ErrReplaced)
 	default:
 		gone := p.replace(ctx)
@@ -192,11 +193,12 @@ func (p *Player) place() {
 // time, and ours, has waited until now.
 func (p *Player) begun(ctx context.Context) {
 	b := p.main
-	if b == nil || b.began || p.show == nil || !p.show.heard(b) {
+	if b == nil || b.began || b.part == nil || p.show == nil || p.state.Status == Buffering || !p.show.heard(b) {
 		return
 	}
 	b.began = true
 	p.place()
+	p.notify() // who has the answer finds the state told
 	b.give(nil)
 	p.event(b, PlaybackStarted, "", Problem{})
 	p.inform(ctx, tagsAre(b.tags), placeIs(p.show.place(b)))

@@ -20,7 +20,7 @@ import (
 // closed, and so is each sound. That no goroutine is left is held by the
 // bubble.
 func TestNothingIsForgotten(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { live(t, rand.New(rand.NewPCG(seed, 1))) })
 		})
@@ -59,7 +59,7 @@ func live(t *testing.T, random *rand.Rand) {
 	h.sounds["radio"] = radio
 
 	var asked, answered atomic.Int64
-	for range 150 {
+	for range 200 {
 		h.set(func() { h.dialTake, h.openTake = upTo(2*time.Second), upTo(2*time.Second) })
 		h.set(func() {
 			h.sounds["album"] = audio.Track{Source: streamtest.Sound(20 * second).Seekable()}
@@ -73,7 +73,12 @@ func live(t *testing.T, random *rand.Rand) {
 			player.Pause{}, player.Resume{}, player.PlayPause{}, player.PlayPause{}, player.Stop{},
 			player.Seek{To: upTo(30 * time.Second)}, player.Seek{To: -upTo(5 * time.Second), Relative: true},
 			player.SetVolume{Level: random.Float64(), Fade: upTo(3 * time.Second)}, player.Mute{To: player.MuteToggle},
-		}[random.IntN(14)]
+			player.Play{File: "bell", Enqueue: player.EnqueueAdd}, player.Play{File: "album", Enqueue: player.EnqueueAdd, Expires: time.Now().Add(upTo(time.Minute))},
+			player.Play{File: "bell", Enqueue: player.EnqueueNext}, player.Play{File: "none", Enqueue: player.EnqueueAdd},
+			player.Play{File: "album", Enqueue: player.EnqueuePlay, MaxDuration: upTo(5 * time.Second)},
+			player.Next{}, player.Next{}, player.Previous{}, player.ClearQueue{},
+			player.SetRepeat{To: []player.Repeat{player.RepeatOff, player.RepeatOne, player.RepeatAll}[random.IntN(3)]},
+		}[random.IntN(24)]
 		asked.Add(1)
 		var once atomic.Bool
 		if err := h.player.Send(c, func(error) {

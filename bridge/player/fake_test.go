@@ -157,6 +157,8 @@ type house struct {
 	states   []player.State
 	events   []player.Event
 	artwork  []string
+	queues   [][]string
+	shelve   func(context.Context, player.Play) (audio.Track, error) // in place of sounds; nil: sounds
 }
 
 // build makes a house in which configure has the last word.
@@ -218,6 +220,10 @@ func (h *house) open(ctx context.Context, p player.Play) (audio.Track, error) {
 	h.mu.Lock()
 	h.opens++
 	take := h.openTake
+	if shelve := h.shelve; shelve != nil {
+		h.mu.Unlock()
+		return shelve(ctx, p)
+	}
 	track, ok := h.sounds[p.File+p.URL]
 	if sound, plain := track.Source.(*streamtest.Source); plain { // who opens it again gets it anew
 		next := track

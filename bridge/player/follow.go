@@ -21,6 +21,7 @@ const (
 
 // prepare opens the next sound in time for it to follow without a gap.
 func (p *Player) prepare(ctx context.Context) {
+	defer p.watch() // for what comes may be known only now
 	p.attend()
 	p.ahead.off()
 	if p.show == nil {
@@ -84,7 +85,6 @@ func (p *Player) follow(ctx context.Context) {
 		p.cross(ctx)
 	}
 	p.begun(ctx)
-	p.watch()
 }
 
 // crosses tells whether the sound has been heard to its end and another comes.
@@ -105,6 +105,7 @@ func (p *Player) crosses() bool {
 // cross goes on with the next sound, which has come to the ear, or would have
 // if it were open.
 func (p *Player) cross(ctx context.Context) {
+	p.begun(ctx) // however short it was
 	b := p.main
 	p.complete(b)
 	p.show.medley.forget(b.part)

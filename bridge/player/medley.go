@@ -17,6 +17,8 @@ import (
 // seeks it; the player, to whom the sources belong, adds parts and looks.
 type medley struct {
 	ends chan struct{} // told that a part was read to its end
+	ear  func() int64  // the frame that is heard; nil: not known
+	last int64         // how many frames before the end is heard it is believed
 
 	mu       sync.Mutex
 	parts    []*part
@@ -93,8 +95,8 @@ func (m *medley) turn(most int) (*part, int, error) {
 		}
 		m.finish(p, io.EOF)
 	}
-	if m.expected {
-		return nil, 0, audio.ErrNotReady
+	if m.expected || m.ear != nil && m.end-m.ear() > m.last {
+		return nil, 0, audio.ErrNotReady // something may still be added
 	}
 	m.over = true
 	return nil, 0, io.EOF

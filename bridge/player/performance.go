@@ -31,9 +31,24 @@ func (p *Player) perform(ctx context.Context, b *playback) {
 		cfg.Ahead = -1
 	}
 	f.stream = stream.New(f.medley, cfg, p.session)
+	// Who adds a sound before the last packet has to leave has it follow
+	// without a gap, although all of the others has been read by then.
+	f.medley.ear, f.medley.last = f.ear, framesIn(max(cfg.Lead, floor(p.session))+haste)
 	ctx, f.cancel = context.WithCancel(ctx)
 	p.children.Go(func() { f.stream.Run(ctx) }) // finished reads its Err
 	p.show = f
+}
+
+// haste is how long before its last packet has to leave a stream is told that
+// it is the last one.
+const haste = 100 * time.Millisecond
+
+// floor is the time between Start and the first frame that a session needs.
+func floor(s Session) time.Duration {
+	if f, ok := s.(stream.Floor); ok {
+		return f.MinLead()
+	}
+	return 0
 }
 
 // lead returns how long after its beginning a performance is heard.
