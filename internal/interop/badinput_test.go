@@ -49,7 +49,7 @@ func refused(t *testing.T, h home, tune interop.Sound, commands []wrong) {
 func TestBadPathsAreRefused(t *testing.T) {
 	tune := interop.Noise(40, time.Second)
 	h := newHome(t, map[string][]byte{
-		"tune.wav": tune.WAV(), "folder/tune.wav": tune.WAV(), "text.mp3": []byte("no sound, but a name\n"),
+		"tune.wav": tune.WAV(), "hollow/note.txt": []byte("no sound here\n"), "text.mp3": []byte("no sound, but a name\n"),
 		"empty.wav": {}, "cut.flac": []byte("fLaC\x00\x00\x00\x22"), "zeros.ogg": make([]byte, 100_000),
 	})
 	media := h.bridge.Media
@@ -73,7 +73,7 @@ func TestBadPathsAreRefused(t *testing.T) {
 		{"link outward", "play_file", "link.wav", "forbidden_path"},
 		{"link to a device", "play_file", "device.wav", "forbidden_path"},
 		{"pipe", "play_file", "pipe.wav", "forbidden_path"},
-		{"folder", "play_file", "folder", "forbidden_path"},
+		{"folder without a sound", "play_file", "hollow", "unsupported_format"},
 		{"text", "play_file", "text.mp3", "unsupported_format"},
 		{"empty", "play_file", "empty.wav", "unsupported_format"},
 		{"cut", "play_file", "cut.flac", "unsupported_format"},

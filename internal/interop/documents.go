@@ -19,6 +19,7 @@ type State struct {
 	Position      *float64 `json:"media_position"`
 	PositionSince *string  `json:"media_position_updated_at"`
 	PlaybackID    *string  `json:"playback_id"`
+	QueueLength   int      `json:"queue_length"`
 	Confidence    string   `json:"confidence"`
 	Busy          bool     `json:"busy"`
 	LastError     *Error   `json:"last_error"`
