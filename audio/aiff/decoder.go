@@ -24,7 +24,9 @@ import (
 	"fmt"
 	"io"
 
+	"airplay2mqtt/audio/cursor"
 	"airplay2mqtt/audio/downmix"
+	"airplay2mqtt/audio/sample"
 	"airplay2mqtt/audio/tags"
 )
 
@@ -56,9 +58,9 @@ func (e *CodecError) Is(target error) bool { return target == errors.ErrUnsuppor
 // time.
 type Decoder struct {
 	header  header
-	body    *body
+	body    *cursor.Section
 	mixer   *downmix.Mixer
-	convert func(dst []float32, src []byte)
+	convert sample.Converter
 	raw     []byte    // samples as they are stored
 	buf     []float32 // samples on their way to the mixer
 }
@@ -70,7 +72,7 @@ const block = 2048
 // seek, knows the length even of streams whose header does not tell, and finds
 // what stands behind the samples.
 func NewDecoder(r io.Reader) (*Decoder, error) {
-	in := newInput(r)
+	in := cursor.New(r)
 	h, err := readHeader(in)
 	if err != nil {
 		return nil, err
@@ -82,9 +84,9 @@ func NewDecoder(r io.Reader) (*Decoder, error) {
 	}
 	return &Decoder{
 		header:  h,
-		body:    newBody(in, h),
+		body:    cursor.NewSection(in, h.start, h.size, f.align()),
 		mixer:   mixer,
-		convert: f.converter(),
+		convert: f.stored().Converter(),
 		raw:     make([]byte, block*f.align()),
 		buf:     make([]float32, block*f.channels),
 	}, nil
@@ -103,14 +105,14 @@ func (d *Decoder) Bits() int { return d.header.format.bits }
 func (d *Decoder) Codec() string { return d.header.format.codec }
 
 // Len is how many frames there are, -1 if that is not known.
-func (d *Decoder) Len() int64 { return d.body.frames() }
+func (d *Decoder) Len() int64 { return d.body.Frames() }
 
 // Tags is what the file says of itself, in ID3, NAME and AUTH chunks. There is
 // no place in it for what annotations (ANNO) and copyrights say.
 func (d *Decoder) Tags() tags.Tags { return d.header.tags }
 
 // Seekable tells whether SeekFrame works.
-func (d *Decoder) Seekable() bool { return d.body.in.seeker != nil }
+func (d *Decoder) Seekable() bool { return d.body.Seekable() }
 
 // Read fills p with frames and returns how many. At the end, of the samples or
 // of what is left of a truncated file, it returns io.EOF. It returns fewer than
@@ -120,7 +122,7 @@ func (d *Decoder) Read(p [][2]float32) (int, error) {
 		return 0, nil
 	}
 	f := d.header.format
-	n, err := d.body.read(d.raw[:min(len(p), block)*f.align()])
+	n, err := d.body.Read(d.raw[:min(len(p), block)*f.align()])
 	d.convert(d.buf, d.raw[:n])
 	return d.mixer.Mix(p, d.buf[:n/f.width]), err
 }
@@ -134,7 +136,10 @@ func (d *Decoder) SeekFrame(n int64) error {
 	if n < 0 {
 		return fmt.Errorf("aiff: seek to frame %d", n)
 	}
-	return d.body.seek(n)
+	if err := d.body.SeekFrame(n); err != nil {
+		return fmt.Errorf("aiff: %w", err)
+	}
+	return nil
 }
 
 // Close does nothing but keep to the convention: there is nothing to free, and

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"airplay2mqtt/audio/downmix"
+	"airplay2mqtt/audio/sample"
 )
 
 // A compression is a way in which AIFF-C stores samples.
@@ -96,6 +97,22 @@ func (f *format) setWidth() error {
 		f.bits = 8 * f.width
 	}
 	return nil
+}
+
+// stored says how samples are stored, in other words.
+func (f format) stored() sample.Format {
+	s := sample.Format{Width: f.width, BigEndian: !f.little}
+	switch {
+	case f.codec == "alaw":
+		s.Kind = sample.ALaw
+	case f.codec == "mulaw":
+		s.Kind = sample.MuLaw
+	case f.codec == "float":
+		s.Kind = sample.Float
+	case f.offset:
+		s.Kind = sample.Unsigned
+	}
+	return s
 }
 
 // align is how many bytes a frame takes.

@@ -2,9 +2,11 @@ package aiff
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
+	"airplay2mqtt/audio/cursor"
 	"airplay2mqtt/audio/tags"
 )
 
@@ -43,7 +45,7 @@ type chunk struct {
 
 // readHeader walks the chunks: up to the first sample, or, where it is possible
 // to come back from there, all of them.
-func readHeader(in *input) (header, error) {
+func readHeader(in *cursor.Cursor) (header, error) {
 	h := header{size: -1}
 	if err := h.readForm(in); err != nil {
 		return header{}, err
@@ -53,26 +55,29 @@ func readHeader(in *input) (header, error) {
 	}
 	switch {
 	case h.start == 0:
-		return header{}, fmt.Errorf("%w: no samples within %d bytes", ErrFormat, in.pos)
-	case !h.hasFormat && in.seeker == nil:
+		return header{}, fmt.Errorf("%w: no samples within %d bytes", ErrFormat, in.Pos())
+	case !h.hasFormat && !in.Seekable():
 		return header{}, fmt.Errorf("%w: the samples stand before their format: %w", ErrFormat, ErrNotSeekable)
 	case !h.hasFormat:
 		return header{}, fmt.Errorf("%w: samples without a format", ErrFormat)
 	}
-	h.settle(in)
-	if in.seeker == nil {
+	h.settle()
+	if !in.Seekable() {
 		return h, nil
 	}
-	return h, in.seek(h.start)
+	if err := in.GoTo(h.start); err != nil {
+		return header{}, headerError(err)
+	}
+	return h, nil
 }
 
 // readForm reads what every file begins with.
 //
 //	0     4     8             12
 //	FORM  size  AIFF or AIFC  chunks
-func (h *header) readForm(in *input) error {
+func (h *header) readForm(in *cursor.Cursor) error {
 	var b [12]byte
-	if err := in.readFull(b[:]); err != nil {
+	if _, err := io.ReadFull(in, b[:]); err != nil {
 		return headerError(err)
 	}
 	if string(b[:4]) != "FORM" {
@@ -90,11 +95,11 @@ func (h *header) readForm(in *input) error {
 
 // walk reads the chunks. Once there are format and samples, nothing that comes
 // can make the file worse.
-func (h *header) walk(in *input) error {
+func (h *header) walk(in *cursor.Cursor) error {
 	odd := false
 	for range maxChunks {
 		complete := h.hasFormat && h.start > 0
-		if in.seeker == nil && in.pos > maxHeader {
+		if !in.Seekable() && in.Pos() > maxHeader {
 			return nil
 		}
 		c, err := readChunk(in, odd)
@@ -114,14 +119,14 @@ func (h *header) walk(in *input) error {
 
 // readChunk reads the head of the next chunk. Behind an odd chunk a byte of
 // padding is due, which some writers forget.
-func readChunk(in *input, odd bool) (chunk, error) {
+func readChunk(in *cursor.Cursor, odd bool) (chunk, error) {
 	var b [9]byte
-	if err := in.readFull(b[:8]); err != nil {
+	if _, err := io.ReadFull(in, b[:8]); err != nil {
 		return chunk{}, err
 	}
 	head := b[:8]
 	if odd && (b[0] == 0 || isKnown(b[1:5])) {
-		if err := in.readFull(b[8:]); err != nil {
+		if _, err := io.ReadFull(in, b[8:]); err != nil {
 			return chunk{}, err
 		}
 		head = b[1:]
@@ -139,9 +144,9 @@ func isKnown(id []byte) bool {
 
 // readChunk reads a chunk, or skips it. It ends where the chunk does, except in
 // a stream at the first sample.
-func (h *header) readChunk(in *input, c chunk) error {
-	end := in.pos + int64(c.size)
-	if in.seeker == nil && end > maxHeader && c.id != "SSND" {
+func (h *header) readChunk(in *cursor.Cursor, c chunk) error {
+	end := in.Pos() + int64(c.size)
+	if !in.Seekable() && end > maxHeader && c.id != "SSND" {
 		return fmt.Errorf("%w: a %q chunk of %d bytes", ErrFormat, c.id, c.size)
 	}
 	var err error
@@ -150,7 +155,7 @@ func (h *header) readChunk(in *input, c chunk) error {
 		err = h.readFormat(in, c)
 	case "SSND":
 		err = h.readSamples(in, c)
-		if err == nil && (in.seeker == nil || c.size < 8) {
+		if err == nil && (!in.Seekable() || c.size < 8) {
 			return errHere
 		}
 	case "CHAN":
@@ -163,17 +168,17 @@ func (h *header) readChunk(in *input, c chunk) error {
 	if err != nil {
 		return err
 	}
-	return in.skip(end - in.pos)
+	return in.Skip(end - in.Pos())
 }
 
 // readFormat reads the COMM chunk. Only the first counts.
-func (h *header) readFormat(in *input, c chunk) error {
+func (h *header) readFormat(in *cursor.Cursor, c chunk) error {
 	if h.hasFormat {
 		return nil
 	}
 	var b [22]byte
 	n := min(int64(c.size), int64(len(b)))
-	if err := in.readFull(b[:n]); err != nil {
+	if _, err := io.ReadFull(in, b[:n]); err != nil {
 		return err
 	}
 	f, frames, err := parseFormat(b[:n], h.compressed)
@@ -188,25 +193,25 @@ func (h *header) readFormat(in *input, c chunk) error {
 //
 //	0       4           8
 //	offset  block size  offset bytes of nothing, samples
-func (h *header) readSamples(in *input, c chunk) error {
+func (h *header) readSamples(in *cursor.Cursor, c chunk) error {
 	if h.start > 0 {
 		return nil
 	}
 	var b [8]byte
-	if err := in.readFull(b[:]); err != nil {
+	if _, err := io.ReadFull(in, b[:]); err != nil {
 		return err
 	}
 	offset := int64(binary.BigEndian.Uint32(b[:]))
 	if c.size >= 8 && offset > int64(c.size)-8 || c.size < 8 && offset > maxHeader {
 		return fmt.Errorf("%w: samples that begin %d bytes into %d", ErrFormat, offset, c.size)
 	}
-	if in.seeker == nil && h.hasFormat {
-		if err := in.skip(offset); err != nil {
+	if !in.Seekable() && h.hasFormat {
+		if err := in.Skip(offset); err != nil {
 			return err
 		}
-		h.start = in.pos
+		h.start = in.Pos()
 	} else {
-		h.start = in.pos + offset
+		h.start = in.Pos() + offset
 	}
 	// A writer that could not go back to fill in the size left it 0 or full, or
 	// as large as it dared.
@@ -225,12 +230,12 @@ const endless = 0x7f000000 - 0x1000
 //
 //	0    4       8
 //	tag  bitmap  descriptions …
-func (h *header) readLayout(in *input, c chunk) error {
+func (h *header) readLayout(in *cursor.Cursor, c chunk) error {
 	if c.size < 12 {
 		return nil
 	}
 	var b [8]byte
-	if err := in.readFull(b[:]); err != nil {
+	if _, err := io.ReadFull(in, b[:]); err != nil {
 		return err
 	}
 	const useBitmap = 0x10000
@@ -241,12 +246,12 @@ func (h *header) readLayout(in *input, c chunk) error {
 }
 
 // readText reads a title or an author.
-func (h *header) readText(in *input, c chunk) error {
+func (h *header) readText(in *cursor.Cursor, c chunk) error {
 	if c.size > maxText {
 		return nil
 	}
 	b := make([]byte, c.size)
-	if err := in.readFull(b); err != nil {
+	if _, err := io.ReadFull(in, b); err != nil {
 		return err
 	}
 	text := tags.Clean(string(b))
@@ -260,12 +265,11 @@ func (h *header) readText(in *input, c chunk) error {
 
 // readID3 reads what says more than the texts, and in a known encoding. Tags
 // never make a file unreadable, but a read that fails does.
-func (h *header) readID3(in *input, c chunk) error {
+func (h *header) readID3(in *cursor.Cursor, c chunk) error {
 	if c.size > maxTag {
 		return nil
 	}
-	b, err := tags.ReadBody(in.r, int(c.size))
-	in.pos += int64(len(b))
+	b, err := tags.ReadBody(in, int(c.size))
 	if err != nil {
 		return err
 	}
@@ -276,19 +280,28 @@ func (h *header) readID3(in *input, c chunk) error {
 
 // settle finds out how long the samples are, from three numbers of which each
 // may be wrong: the size of their chunk, the frames in the format, and the size
-// of the file.
-func (h *header) settle(in *input) {
+// of the file, beyond which their section does not go.
+func (h *header) settle() {
 	align := int64(h.format.align())
 	if frames := h.frames; h.size > 0 && frames > 0 && frames <= h.size/align {
 		h.size = frames * align // what follows is padding
-	}
-	if in.size >= 0 {
-		rest := max(in.size-h.start, 0)
-		if h.size < 0 || h.size > rest {
-			h.size = rest
-		}
 	}
 }
 
 // ended tells whether the input was at its end.
 func ended(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
+
+// errHere ends the walk at samples behind which it cannot go on.
+var errHere = errors.New("aiff: the samples are here")
+
+// headerError makes the end of the input inside a header what it is.
+func headerError(err error) error {
+	var codec *CodecError
+	switch {
+	case ended(err):
+		return fmt.Errorf("%w: it ends within its header", ErrFormat)
+	case errors.Is(err, ErrFormat), errors.As(err, &codec):
+		return err
+	}
+	return fmt.Errorf("aiff: read header: %w", err)
+}

@@ -116,10 +116,10 @@ func (d *Decoder) readTags() error {
 
 func (d *Decoder) readID3v1() error {
 	here := d.in.pos
-	if d.in.seeker == nil || d.in.size-here < tags.ID3v1Size {
+	if !d.in.src.Seekable() || d.in.src.Size()-here < tags.ID3v1Size {
 		return nil
 	}
-	if err := d.in.seek(d.in.size - tags.ID3v1Size); err != nil {
+	if err := d.in.seek(d.in.src.Size() - tags.ID3v1Size); err != nil {
 		return err
 	}
 	if found, ok := tags.ParseID3v1(d.in.peek(tags.ID3v1Size)); ok {
@@ -129,7 +129,7 @@ func (d *Decoder) readID3v1() error {
 }
 
 // Rate is in frames per second: that of the stream's first frame.
-func (d *Decoder) Rate() int { return d.walker.cursor.rate }
+func (d *Decoder) Rate() int { return d.walker.place.rate }
 
 // Channels is how many channels the first frame has; what Read returns has two.
 func (d *Decoder) Channels() int { return d.channels }
@@ -144,7 +144,7 @@ func (d *Decoder) Codec() string { return "mp3" }
 func (d *Decoder) Tags() tags.Tags { return d.tags }
 
 // Seekable tells whether SeekFrame works.
-func (d *Decoder) Seekable() bool { return d.in.seeker != nil }
+func (d *Decoder) Seekable() bool { return d.in.src.Seekable() }
 
 // Close lets go of what was decoded. The reader belongs to the caller.
 func (d *Decoder) Close() error {

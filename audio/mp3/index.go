@@ -9,7 +9,7 @@ import (
 // An index remembers places in a stream, one every 32 frames, as far as the
 // stream was walked: 150 kB for an hour.
 type index struct {
-	places []cursor
+	places []place
 	whole  bool  // the stream was walked to its end
 	length int64 // in frames of the output, once it is whole
 }
@@ -18,8 +18,8 @@ const spacing = 32
 
 // note remembers where a walker is, if it is time.
 func (x *index) note(w *walker, in *input) {
-	if in.seeker != nil && w.cursor.frames == int64(len(x.places)*spacing)+1 {
-		x.places = append(x.places, w.cursor)
+	if in.src.Seekable() && w.place.frames == int64(len(x.places)*spacing)+1 {
+		x.places = append(x.places, w.place)
 	}
 }
 
@@ -39,7 +39,7 @@ func (d *Decoder) Len() int64 {
 	if !d.Seekable() {
 		return -1
 	}
-	here := d.walker.cursor
+	here := d.walker.place
 	err := d.scan(1 << 62)
 	if back := d.walker.restore(here); back != nil {
 		d.err = back
@@ -60,7 +60,7 @@ func (d *Decoder) told() int64 {
 		return -1
 	}
 	if d.Seekable() {
-		behind := d.in.size - d.walker.infoAt - first.bytes
+		behind := d.in.src.Size() - d.walker.infoAt - first.bytes
 		if first.bytes == 0 || behind < 0 || behind > maxBehind {
 			return -1 // truncated, or something was appended
 		}
@@ -89,10 +89,10 @@ func (d *Decoder) scan(n int64) error {
 	if err := w.restore(d.index.places[len(d.index.places)-1]); err != nil {
 		return err
 	}
-	for w.cursor.out() <= n {
+	for w.place.out() <= n {
 		_, err := w.next()
 		if err == io.EOF {
-			d.index.whole, d.index.length = true, w.cursor.out()
+			d.index.whole, d.index.length = true, w.place.out()
 			return nil
 		}
 		if err != nil {
@@ -148,14 +148,14 @@ func (d *Decoder) frameOf(n int64) (int64, error) {
 	} else if err := w.restart(); err != nil {
 		return 0, err
 	}
-	for w.cursor.out() <= n {
+	for w.place.out() <= n {
 		if _, err := w.next(); err == io.EOF {
-			return w.cursor.frames, nil
+			return w.place.frames, nil
 		} else if err != nil {
 			return 0, err
 		}
 	}
-	return w.cursor.frames - 1, nil
+	return w.place.frames - 1, nil
 }
 
 // overlap is how many frames before the one that is heard must be decoded: their
@@ -184,20 +184,20 @@ func (d *Decoder) approach(n, target int64, back int) (bool, error) {
 	d.engine.reset()
 	d.packer.reset()
 	d.convert, d.rate, d.mode = nil, 0, 0
-	for w.cursor.frames < target-overlap {
+	for w.place.frames < target-overlap {
 		b, err := w.next()
 		if err != nil {
 			return false, err
 		}
-		if w.cursor.frames > target-overlap-primed {
+		if w.place.frames > target-overlap-primed {
 			d.prime(b.frame)
 		} else {
 			d.packer.keep(b.frame)
 		}
 	}
-	d.drop = n - w.cursor.out()
+	d.drop = n - w.place.out()
 	d.weak = overlap
-	for w.cursor.frames < target {
+	for w.place.frames < target {
 		if err := d.step(); err != nil {
 			return false, err
 		}

@@ -3,15 +3,14 @@ package mp3
 import (
 	"fmt"
 	"io"
+
+	"airplay2mqtt/audio/cursor"
 )
 
 // An input is a stream that can be looked at before it is read. Its positions
 // count from where it stood when the decoder got it.
 type input struct {
-	r      io.Reader
-	seeker io.Seeker // nil: it cannot seek
-	base   int64     // the seeker's idea of position 0
-	size   int64     // -1: unknown
+	src *cursor.Cursor
 
 	pos  int64  // of buf[0]
 	buf  []byte // read and not consumed; a part of room
@@ -23,24 +22,7 @@ type input struct {
 const window = 16 << 10
 
 func newInput(r io.Reader) *input {
-	in := &input{r: r, size: -1, room: make([]byte, window)}
-	s, ok := r.(io.Seeker)
-	if !ok {
-		return in
-	}
-	base, err := s.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return in // a pipe that calls itself a file
-	}
-	end, err := s.Seek(0, io.SeekEnd)
-	if err != nil || end < base {
-		return in
-	}
-	if _, err := s.Seek(base, io.SeekStart); err != nil || end == base {
-		return in // a device, which has no size
-	}
-	in.seeker, in.base, in.size = s, base, end-base
-	return in
+	return &input{src: cursor.New(r), room: make([]byte, window)}
 }
 
 // peek returns the next n bytes, or fewer if there are no more; in.err then says
@@ -59,7 +41,7 @@ func (in *input) fill(n int) {
 	}
 	for idle := 0; len(in.buf) < n && in.err == nil; idle++ {
 		var k int
-		k, in.err = in.r.Read(in.buf[len(in.buf):cap(in.buf)])
+		k, in.err = in.src.Read(in.buf[len(in.buf):cap(in.buf)])
 		in.buf = in.buf[:len(in.buf)+k]
 		if k > 0 {
 			idle = 0
@@ -71,7 +53,7 @@ func (in *input) fill(n int) {
 
 // skip goes on by n bytes, past the end if there are not so many.
 func (in *input) skip(n int64) error {
-	if n > int64(len(in.buf)) && in.seeker != nil {
+	if n > int64(len(in.buf)) && in.src.Seekable() {
 		return in.seek(in.pos + n)
 	}
 	for n > int64(len(in.buf)) && in.err == nil {
@@ -90,8 +72,8 @@ func (in *input) drop(n int) {
 }
 
 func (in *input) seek(pos int64) error {
-	if _, err := in.seeker.Seek(in.base+pos, io.SeekStart); err != nil {
-		return fmt.Errorf("mp3: seek: %w", err)
+	if err := in.src.GoTo(pos); err != nil {
+		return fmt.Errorf("mp3: %w", err)
 	}
 	in.pos, in.buf, in.err = pos, in.room[:0], nil
 	return nil

@@ -42,9 +42,9 @@ func (p *part) walk(n int) (lo, hi int) {
 	return lo, hi
 }
 
-// A cursor is a place between two frames and all that must be known to go on
-// from there.
-type cursor struct {
+// A place lies between two frames, and has all that must be known to go on from
+// there.
+type place struct {
 	offset int64  // in the stream, of what comes next
 	frames int64  // that were passed
 	like   header // the last of them; 0: none
@@ -53,15 +53,15 @@ type cursor struct {
 }
 
 // out is how many frames of the output come before.
-func (c *cursor) out() int64 {
-	return c.part.start + converted(c.part.kept, c.part.rate, c.rate)
+func (p *place) out() int64 {
+	return p.part.start + converted(p.part.kept, p.part.rate, p.rate)
 }
 
 // A walker goes over the frames that hold sound and knows where in the output
 // they are heard. It does not decode.
 type walker struct {
 	framer framer
-	cursor cursor
+	place  place
 	start  int64 // in the stream, of the first frame or what comes before it
 
 	// What the stream says of itself before its first frame, and the frame that
@@ -93,39 +93,39 @@ func (w *walker) next() (block, error) {
 			w.begin(f, i)
 			continue
 		}
-		if f.rate() != w.cursor.part.rate {
+		if f.rate() != w.place.part.rate {
 			w.begin(f, info{})
 		}
-		b := block{frame: f, part: w.cursor.part}
-		b.lo, b.hi = w.cursor.part.walk(f.samples())
-		w.cursor.frames++
-		w.cursor.like = f.header
-		w.cursor.offset = w.framer.in.pos
+		b := block{frame: f, part: w.place.part}
+		b.lo, b.hi = w.place.part.walk(f.samples())
+		w.place.frames++
+		w.place.like = f.header
+		w.place.offset = w.framer.in.pos
 		return b, nil
 	}
 }
 
 // begin begins a new part.
 func (w *walker) begin(f frame, i info) {
-	if w.cursor.frames == 0 {
+	if w.place.frames == 0 {
 		w.first, w.firstHeader = i, f.header
 		w.infoAt = w.framer.in.pos - int64(len(f.data))
-		w.cursor.rate = f.rate()
+		w.place.rate = f.rate()
 	}
-	w.cursor.part = newPart(f.header, i, w.cursor.out())
+	w.place.part = newPart(f.header, i, w.place.out())
 }
 
 // restart goes to the beginning.
 func (w *walker) restart() error {
-	return w.restore(cursor{offset: w.start})
+	return w.restore(place{offset: w.start})
 }
 
 // restore goes to a place where the walker has been.
-func (w *walker) restore(c cursor) error {
-	if err := w.framer.in.seek(c.offset); err != nil {
+func (w *walker) restore(p place) error {
+	if err := w.framer.in.seek(p.offset); err != nil {
 		return err
 	}
-	w.framer = framer{in: w.framer.in, like: c.like, inStep: c.like != 0}
-	w.cursor = c
+	w.framer = framer{in: w.framer.in, like: p.like, inStep: p.like != 0}
+	w.place = p
 	return nil
 }

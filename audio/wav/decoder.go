@@ -10,8 +10,9 @@
 //	n, err := d.Read(frames)
 //
 // The chunks are walked by this package, which believes no length. Mono and
-// stereo samples that are integers or G.711 are decoded by youpy/go-wav, the
-// others here.
+// stereo samples of 8 and 32 bits and of G.711 are decoded by youpy/go-wav, the
+// others here: those that it does not know, and those of 16 and 24 bits, for
+// which it takes too long.
 package wav
 
 import (
@@ -19,6 +20,7 @@ import (
 	"fmt"
 	"io"
 
+	"airplay2mqtt/audio/cursor"
 	"airplay2mqtt/audio/downmix"
 	"airplay2mqtt/audio/tags"
 )
@@ -49,7 +51,7 @@ func (e *CodecError) Is(target error) bool { return target == errors.ErrUnsuppor
 // time.
 type Decoder struct {
 	header  header
-	body    *body
+	body    *cursor.Section
 	samples sampler
 	mixer   *downmix.Mixer
 	buf     []float32 // samples on their way to the mixer
@@ -69,7 +71,7 @@ const block = 2048
 // seek, knows the length even of streams whose header does not tell, and finds
 // tags behind the samples.
 func NewDecoder(r io.Reader) (*Decoder, error) {
-	in := newInput(r)
+	in := cursor.New(r)
 	h, err := readHeader(in)
 	if err != nil {
 		return nil, err
@@ -80,7 +82,7 @@ func NewDecoder(r io.Reader) (*Decoder, error) {
 	}
 	d := &Decoder{
 		header: h,
-		body:   newBody(in, h),
+		body:   cursor.NewSection(in, h.start, h.size, h.format.align()),
 		mixer:  mixer,
 		buf:    make([]float32, block*h.format.channels),
 	}
@@ -92,12 +94,15 @@ func NewDecoder(r io.Reader) (*Decoder, error) {
 }
 
 // readTrailer collects the tags behind the samples, and returns to them.
-func (d *Decoder) readTrailer(in *input) error {
-	if in.seeker == nil || d.header.size < 0 {
+func (d *Decoder) readTrailer(in *cursor.Cursor) error {
+	if !in.Seekable() || d.header.size < 0 {
 		return nil
 	}
 	d.header.readTrailer(in)
-	return in.seek(d.header.start)
+	if err := in.GoTo(d.header.start); err != nil {
+		return fmt.Errorf("wav: %w", err)
+	}
+	return nil
 }
 
 // start makes the sampler for what comes next from the body.
@@ -122,13 +127,13 @@ func (d *Decoder) Bits() int { return d.header.format.bits }
 func (d *Decoder) Codec() string { return codecs[d.header.format.tag] }
 
 // Len is how many frames there are, -1 if that is not known.
-func (d *Decoder) Len() int64 { return d.body.frames() }
+func (d *Decoder) Len() int64 { return d.body.Frames() }
 
 // Tags is what the file says of itself, in ID3 and LIST INFO chunks.
 func (d *Decoder) Tags() tags.Tags { return d.header.tags }
 
 // Seekable tells whether SeekFrame works.
-func (d *Decoder) Seekable() bool { return d.body.in.seeker != nil }
+func (d *Decoder) Seekable() bool { return d.body.Seekable() }
 
 // Read fills p with frames and returns how many. At the end, of the samples or
 // of what is left of a truncated file, it returns io.EOF. It returns fewer than
@@ -151,8 +156,8 @@ func (d *Decoder) SeekFrame(n int64) error {
 	if n < 0 {
 		return fmt.Errorf("wav: seek to frame %d", n)
 	}
-	if err := d.body.seek(n); err != nil {
-		return err
+	if err := d.body.SeekFrame(n); err != nil {
+		return fmt.Errorf("wav: %w", err)
 	}
 	d.start()
 	return nil

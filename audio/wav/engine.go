@@ -6,14 +6,17 @@ import (
 	"io"
 
 	gowav "github.com/youpy/go-wav"
+
+	"airplay2mqtt/audio/cursor"
 )
 
-// An engine decodes mono and stereo by youpy/go-wav. That library panics on
+// An engine decodes mono and stereo of 8 and 32 bits and of G.711 by
+// youpy/go-wav. That library panics on
 // streams and on many a damaged header, and wants an io.ReaderAt. So it sees a
 // header of ours, which is always right, and behind it the samples, which it
 // reads in order. Its 8-bit samples are unsigned, its G.711 has 16 bits.
 type engine struct {
-	body   *body
+	body   *cursor.Section
 	format format
 	reader *gowav.Reader
 	left   int // frames that the header of the reader still promises
@@ -24,12 +27,12 @@ type engine struct {
 // span is how many frames one header of ours promises. They fit 32 bits.
 const span = 1 << 26
 
-// forEngine tells what go-wav decodes right.
+// forEngine tells what go-wav decodes right, and nothing else decodes faster.
 func (f format) forEngine() bool {
-	return f.channels <= 2 && f.container <= 4 && f.tag != tagFloat
+	return f.channels <= 2 && f.tag != tagFloat && (f.container == 1 || f.container == 4)
 }
 
-func newEngine(b *body, f format) *engine {
+func newEngine(b *cursor.Section, f format) *engine {
 	e := &engine{body: b, format: f, scale: 1 / float32(int64(1)<<(8*f.container-1))}
 	switch {
 	case f.tag != tagPCM:
@@ -93,13 +96,13 @@ func (f format) header() []byte {
 // the part of one at the end of a read.
 type canonical struct {
 	header []byte
-	body   *body
+	body   *cursor.Section
 }
 
 // ReadAt reads from the header what lies there, and the next samples otherwise.
 func (c *canonical) ReadAt(p []byte, off int64) (int, error) {
 	if off >= int64(len(c.header)) {
-		return c.body.read(p)
+		return c.body.Read(p)
 	}
 	n := copy(p, c.header[off:])
 	if n < len(p) {

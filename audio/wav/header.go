@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"airplay2mqtt/audio/cursor"
 	"airplay2mqtt/audio/tags"
 )
 
@@ -42,14 +43,14 @@ type chunk struct {
 }
 
 // readHeader walks the chunks up to the first sample.
-func readHeader(in *input) (header, error) {
+func readHeader(in *cursor.Cursor) (header, error) {
 	h := header{size: -1}
 	if err := h.readRIFF(in); err != nil {
 		return header{}, err
 	}
 	odd := false
 	for range maxChunks {
-		if in.pos > maxHeader {
+		if in.Pos() > maxHeader {
 			break
 		}
 		c, err := readChunk(in, odd)
@@ -57,23 +58,23 @@ func readHeader(in *input) (header, error) {
 			return header{}, headerError(err)
 		}
 		if c.id == "data" {
-			return h, h.setData(in.pos, c.size)
+			return h, h.setData(in.Pos(), c.size)
 		}
 		if err := h.readChunk(in, c); err != nil {
 			return header{}, err
 		}
 		odd = c.size%2 == 1
 	}
-	return header{}, fmt.Errorf("%w: no samples behind %d bytes of other chunks", ErrFormat, in.pos)
+	return header{}, fmt.Errorf("%w: no samples behind %d bytes of other chunks", ErrFormat, in.Pos())
 }
 
 // readRIFF reads what every file begins with.
 //
 //	0     4     8     12
 //	RIFF  size  WAVE  chunks
-func (h *header) readRIFF(in *input) error {
+func (h *header) readRIFF(in *cursor.Cursor) error {
 	var b [12]byte
-	if _, err := in.readFull(b[:]); err != nil {
+	if _, err := io.ReadFull(in, b[:]); err != nil {
 		return headerError(err)
 	}
 	switch string(b[:4]) {
@@ -94,14 +95,14 @@ func (h *header) readRIFF(in *input) error {
 
 // readChunk reads the head of the next chunk. Behind an odd chunk a byte of
 // padding is due, which some writers forget.
-func readChunk(in *input, odd bool) (chunk, error) {
+func readChunk(in *cursor.Cursor, odd bool) (chunk, error) {
 	var b [9]byte
-	if _, err := in.readFull(b[:8]); err != nil {
+	if _, err := io.ReadFull(in, b[:8]); err != nil {
 		return chunk{}, err
 	}
 	head := b[:8]
 	if odd && (b[0] == 0 || isKnown(b[1:5])) {
-		if _, err := in.readFull(b[8:]); err != nil {
+		if _, err := io.ReadFull(in, b[8:]); err != nil {
 			return chunk{}, err
 		}
 		head = b[1:]
@@ -119,9 +120,9 @@ func isKnown(id []byte) bool {
 
 // readChunk reads a chunk other than the samples, or skips it. It ends where
 // the chunk does.
-func (h *header) readChunk(in *input, c chunk) error {
-	end := in.pos + int64(c.size)
-	if in.seeker == nil && end > maxHeader {
+func (h *header) readChunk(in *cursor.Cursor, c chunk) error {
+	end := in.Pos() + int64(c.size)
+	if !in.Seekable() && end > maxHeader {
 		return fmt.Errorf("%w: a %q chunk of %d bytes", ErrFormat, c.id, c.size)
 	}
 	var err error
@@ -136,13 +137,16 @@ func (h *header) readChunk(in *input, c chunk) error {
 	if err != nil {
 		return err
 	}
-	return in.skip(end - in.pos)
+	if err := in.Skip(end - in.Pos()); err != nil {
+		return headerError(err)
+	}
+	return nil
 }
 
 // readFormat reads the fmt chunk. Only the first counts.
-func (h *header) readFormat(in *input, c chunk) error {
+func (h *header) readFormat(in *cursor.Cursor, c chunk) error {
 	var b [40]byte
-	n, err := in.readFull(b[:min(int64(c.size), int64(len(b)))])
+	n, err := io.ReadFull(in, b[:min(int64(c.size), int64(len(b)))])
 	if err != nil {
 		return headerError(err)
 	}
@@ -158,12 +162,12 @@ func (h *header) readFormat(in *input, c chunk) error {
 //
 //	0          8          16
 //	RIFF size  data size  frames
-func (h *header) readWide(in *input, c chunk) error {
+func (h *header) readWide(in *cursor.Cursor, c chunk) error {
 	if c.size < 16 {
 		return nil
 	}
 	var b [16]byte
-	if _, err := in.readFull(b[:]); err != nil {
+	if _, err := io.ReadFull(in, b[:]); err != nil {
 		return headerError(err)
 	}
 	h.wideSize = binary.LittleEndian.Uint64(b[8:])
@@ -172,12 +176,11 @@ func (h *header) readWide(in *input, c chunk) error {
 
 // readTags reads a chunk that may say what the sound is. Tags never make a file
 // unreadable, but a read that fails does.
-func (h *header) readTags(in *input, c chunk) error {
+func (h *header) readTags(in *cursor.Cursor, c chunk) error {
 	if c.size > maxTag {
 		return nil
 	}
-	b, err := tags.ReadBody(in.r, int(c.size))
-	in.pos += int64(len(b))
+	b, err := tags.ReadBody(in, int(c.size))
 	if err != nil {
 		return headerError(err)
 	}
@@ -216,20 +219,20 @@ func (h *header) setData(start int64, size uint32) error {
 
 // readTrailer walks the chunks behind the samples for their tags. Nothing there
 // can make the file worse.
-func (h *header) readTrailer(in *input) {
-	if h.size > in.size-h.start || in.seek(h.start+h.size) != nil {
+func (h *header) readTrailer(in *cursor.Cursor) {
+	if h.size > in.Size()-h.start || in.GoTo(h.start+h.size) != nil {
 		return
 	}
 	odd := h.size%2 == 1
 	for range maxChunks {
 		c, err := readChunk(in, odd)
-		if err != nil || in.size-in.pos < int64(c.size) {
+		if err != nil || in.Size()-in.Pos() < int64(c.size) {
 			return
 		}
 		if isKnown([]byte(c.id)) && c.id != "fmt " && c.id != "data" {
 			err = h.readChunk(in, c)
 		} else {
-			err = in.skip(int64(c.size))
+			err = in.Skip(int64(c.size))
 		}
 		if err != nil {
 			return
