@@ -1,54 +1,113 @@
 // Package chime makes the sound of bells, so that there is one to ring where
-// nobody has brought a file.
+// nobody has brought a file. Every sound is computed, none is a recording.
+//
+//	frames, ok := chime.Render("doorbell")
+//
+// The frames are stereo at 44100 Hz, between half a second and six seconds
+// long, begin and end in silence, and are all about as loud: -16 LUFS, with no
+// peak above -1 dBFS. The same name gives the same frames each time.
 package chime
 
-import "math"
+import (
+	"math"
+	"slices"
+	"strings"
+)
 
 // Rate is in frames per second.
 const Rate = 44100
 
-// A strike is one blow on one bell.
-type strike struct {
-	at, pitch, level float64 // seconds, hertz, 0 to 1
+// A chime is a name and how it sounds.
+type chime struct {
+	name, about string
+	seconds     float64
+	gain        float64 // in decibels, to -16 LUFS
+	notes       []note
 }
 
-// partials are those of a tubular bell, relative to its pitch: how high, how
-// strong, and in how many seconds it falls to a third.
-var partials = []struct{ ratio, level, decay float64 }{
-	{1, 1, 0.9},
-	{2, 0.45, 0.55},
-	{2.76, 0.25, 0.32},
-	{5.4, 0.12, 0.14},
+// Names lists the chimes in alphabetical order.
+func Names() []string {
+	names := make([]string, len(chimes))
+	for i, c := range chimes {
+		names[i] = c.name
+	}
+	slices.Sort(names)
+	return names
 }
 
-// Doorbell is the two tones that everybody knows, E and C, two seconds long:
-// interleaved 16-bit samples, left and right.
+// Describe says in a few words how a chime sounds, "" where there is none of
+// that name.
+func Describe(name string) string {
+	c, _ := find(name)
+	return c.about
+}
+
+// Render makes the sound of a chime. It is false if there is none of that
+// name. The frames are the caller's own.
+func Render(name string) ([][2]float32, bool) {
+	c, ok := find(name)
+	if !ok {
+		return nil, false
+	}
+	return c.render(), true
+}
+
+// Doorbell is the chime of that name as interleaved 16-bit samples, left and
+// right.
 func Doorbell() []int16 {
-	return ring(2*Rate, []strike{{0, 659.26, 0.5}, {0.55, 523.25, 0.55}})
-}
-
-func ring(frames int, strikes []strike) []int16 {
-	pcm := make([]int16, 2*frames)
-	for i := range frames {
-		t := float64(i) / Rate
-		var v float64
-		for _, s := range strikes {
-			if t >= s.at {
-				v += s.level * bell(t-s.at, s.pitch)
-			}
-		}
-		end := float64(frames-1-i) / (0.05 * Rate) // no click at the end
-		sample := int16(math.Round(20000 * v * min(end, 1)))
-		pcm[2*i], pcm[2*i+1] = sample, sample
+	frames, _ := Render("doorbell")
+	pcm := make([]int16, 0, 2*len(frames))
+	for _, f := range frames {
+		pcm = append(pcm, int16(math.Round(float64(f[0])*32767)), int16(math.Round(float64(f[1])*32767)))
 	}
 	return pcm
 }
 
-// bell is a bell t seconds after it was struck.
-func bell(t, pitch float64) (v float64) {
-	attack := min(t/0.003, 1)
-	for _, p := range partials {
-		v += p.level * math.Exp(-t/p.decay) * math.Sin(2*math.Pi*pitch*p.ratio*t)
+func find(name string) (chime, bool) {
+	for _, c := range chimes {
+		if strings.EqualFold(c.name, name) {
+			return c, true
+		}
 	}
-	return v * attack / 1.82
+	return chime{}, false
+}
+
+// fade is how long a chime takes to its end, whatever rings on.
+const fade = 0.08
+
+func (c chime) render() [][2]float32 {
+	left, right := make([]float64, int(c.seconds*Rate)), make([]float64, int(c.seconds*Rate))
+	for _, n := range c.notes {
+		n.ring(left, right)
+	}
+	frames := make([][2]float32, len(left))
+	gain := math.Pow(10, c.gain/20)
+	for i := range frames {
+		g := gain * fall(float64(len(frames)-1-i)/(fade*Rate))
+		frames[i] = [2]float32{round(g * left[i]), round(g * right[i])}
+	}
+	return frames
+}
+
+// fall goes from 1 to 0 as x does, without a corner at either end.
+func fall(x float64) float64 {
+	if x >= 1 {
+		return 1
+	}
+	return 0.5 - 0.5*math.Cos(math.Pi*x)
+}
+
+const (
+	ceiling = 0.885 // a little below -1 dBFS, for what lies between samples
+	knee    = 0.6
+)
+
+// round takes the tops off blows that are too loud for their loudness, as a
+// bell itself does, instead of cutting them.
+func round(v float64) float32 {
+	a := math.Abs(v)
+	if a <= knee {
+		return float32(v)
+	}
+	return float32(math.Copysign(knee+(ceiling-knee)*math.Tanh((a-knee)/(ceiling-knee)), v))
 }

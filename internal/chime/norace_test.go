@@ -1,0 +1,5 @@
+//go:build !race
+
+package chime_test
+
+const raceDetector = false

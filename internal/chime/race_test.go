@@ -1,0 +1,6 @@
+//go:build race
+
+package chime_test
+
+// Under the race detector nothing is quick.
+const raceDetector = true
