@@ -10,19 +10,20 @@ import (
 	"testing/synctest"
 
 	"airplay2mqtt/audio"
+	"airplay2mqtt/audio/internal/audiotest"
 )
 
 // oggs makes two Ogg files, of 44100 and of 22050 frames a second, and a chain
 // of both.
 func oggs(t *testing.T) (one, chain []byte) {
 	t.Helper()
-	need(t, "sox", "oggenc")
+	audiotest.Need(t, "sox", "oggenc")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "in.wav"), wave(44100, tune(44100, 3*tuneFrames)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	run(t, dir, "oggenc -Q -s 1 -o a.ogg in.wav")
-	run(t, dir, "oggenc -Q -s 2 --resample 22050 -o b.ogg in.wav")
+	audiotest.Run(t, dir, "oggenc -Q -s 1 -o a.ogg in.wav")
+	audiotest.Run(t, dir, "oggenc -Q -s 2 --resample 22050 -o b.ogg in.wav")
 	a, err := os.ReadFile(filepath.Join(dir, "a.ogg"))
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +70,7 @@ func TestAChainOfDifferentRatesDoesNotCallItselfSeekable(t *testing.T) {
 }
 
 func TestLargeOggIsSoughtByPartsIfItIsOneLink(t *testing.T) {
-	need(t, "flac")
+	audiotest.Need(t, "flac")
 	small, two := oggs(t)
 	const frames = 2_500_000
 	want := noise(frames)
@@ -77,7 +78,7 @@ func TestLargeOggIsSoughtByPartsIfItIsOneLink(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "in.wav"), wave(44100, want), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	run(t, dir, "flac -s -0 --ogg --serial-number=7 -o a.oga in.wav")
+	audiotest.Run(t, dir, "flac -s -0 --ogg --serial-number=7 -o a.oga in.wav")
 	large, err := os.ReadFile(filepath.Join(dir, "a.oga"))
 	if err != nil {
 		t.Fatal(err)

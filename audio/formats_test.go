@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,35 +13,11 @@ import (
 
 	"airplay2mqtt/audio"
 	"airplay2mqtt/audio/alac"
+	"airplay2mqtt/audio/internal/audiotest"
 )
 
 // tuneFrames is how long most sounds here are: nearly a second.
 const tuneFrames = 40_000
-
-// need skips the test where a program is missing, except where all must be
-// there.
-func need(t testing.TB, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatalf("%s is not installed", p)
-			}
-			t.Skipf("%s is not installed; scripts/setup brings it", p)
-		}
-	}
-}
-
-// run runs a command line without quoting in a folder.
-func run(t testing.TB, dir, line string) {
-	t.Helper()
-	args := strings.Fields(line)
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, out)
-	}
-}
 
 // tune is music enough for encoders: two voices that rise, in 16 bits.
 func tune(rate, frames int) []int16 {
@@ -83,13 +58,13 @@ var formats = []made{
 // make makes the files in a fresh folder.
 func makeFiles(t testing.TB, samples []int16, formats []made) string {
 	t.Helper()
-	need(t, "sox", "lame", "flac", "oggenc", "opusenc", "ffmpeg")
+	audiotest.Need(t, "sox", "lame", "flac", "oggenc", "opusenc", "ffmpeg")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "in.wav"), wave(44100, samples), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range formats {
-		run(t, dir, f.line)
+		audiotest.Run(t, dir, f.line)
 	}
 	return dir
 }
@@ -210,7 +185,7 @@ func TestEveryFormatIsSoughtToTheFrame(t *testing.T) {
 }
 
 func TestWhatFFmpegMakesOfTheRestIsNamed(t *testing.T) {
-	need(t, "ffmpeg")
+	audiotest.Need(t, "ffmpeg")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "in.wav"), wave(44100, tune(44100, 22050)), 0o644); err != nil {
 		t.Fatal(err)
@@ -219,7 +194,7 @@ func TestWhatFFmpegMakesOfTheRestIsNamed(t *testing.T) {
 		"x.aac": "AAC", "x.m4a": "M4A", "x.wma": "Windows Media", "x.mka": "Matroska", "x.au": "AU",
 		"x.caf": "Core Audio", "x.mp2": "layer 2", "x.ts": "transport stream", "x.wv": "WavPack", "x.w64": "Wave64",
 	} {
-		run(t, dir, "ffmpeg -v error -y -i in.wav "+file)
+		audiotest.Run(t, dir, "ffmpeg -v error -y -i in.wav "+file)
 		without := audio.Opener{FFmpeg: filepath.Join(dir, "none")}
 		if _, err := without.Open(t.Context(), filepath.Join(dir, file)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "install ffmpeg") {
 			t.Errorf("%s: got %v, want %s", file, err, want)

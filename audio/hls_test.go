@@ -17,18 +17,19 @@ import (
 	"time"
 
 	"airplay2mqtt/audio"
+	"airplay2mqtt/audio/internal/audiotest"
 )
 
 func TestHLSIsHeard(t *testing.T) {
-	need(t, "ffmpeg")
+	audiotest.Need(t, "ffmpeg")
 	const frames = 5 * 44100
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "in.wav"), wave(44100, tune(44100, frames)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	run(t, dir, "ffmpeg -v error -i in.wav -c:a aac -f hls -hls_time 1 -hls_list_size 0 ts.m3u8")
-	run(t, dir, "ffmpeg -v error -i in.wav -c:a aac -f hls -hls_time 1 -hls_list_size 0 -hls_segment_type fmp4 mp4.m3u8")
-	run(t, dir, "ffmpeg -v error -i in.wav -c:a aac -f hls -hls_time 1 -hls_list_size 0 -hls_flags single_file one.m3u8")
+	audiotest.Run(t, dir, "ffmpeg -v error -i in.wav -c:a aac -f hls -hls_time 1 -hls_list_size 0 ts.m3u8")
+	audiotest.Run(t, dir, "ffmpeg -v error -i in.wav -c:a aac -f hls -hls_time 1 -hls_list_size 0 -hls_segment_type fmp4 mp4.m3u8")
+	audiotest.Run(t, dir, "ffmpeg -v error -i in.wav -c:a aac -f hls -hls_time 1 -hls_list_size 0 -hls_flags single_file one.m3u8")
 	master := "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=9000000,RESOLUTION=1920x1080,CODECS=\"avc1.4d401f,mp4a.40.2\"\nnone.m3u8\n" +
 		"#EXT-X-STREAM-INF:BANDWIDTH=128000,CODECS=\"mp4a.40.2\"\nts.m3u8\n"
 	s := newSite(t, func(w http.ResponseWriter, r *http.Request) {
@@ -57,12 +58,12 @@ func TestHLSIsHeard(t *testing.T) {
 // segments is an MP3 of so many seconds, in pieces of one second.
 func segments(t *testing.T, seconds int) (pieces [][]byte) {
 	t.Helper()
-	need(t, "lame")
+	audiotest.Need(t, "lame")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "in.wav"), wave(44100, tune(44100, seconds*44100)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	run(t, dir, "lame --quiet -t -b 128 in.wav a.mp3")
+	audiotest.Run(t, dir, "lame --quiet -t -b 128 in.wav a.mp3")
 	b, err := os.ReadFile(filepath.Join(dir, "a.mp3"))
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"airplay2mqtt/audio"
+	"airplay2mqtt/audio/internal/audiotest"
 )
 
 func open(t testing.TB, location string) audio.Track {
@@ -113,12 +114,12 @@ func TestWhatIsNoSoundSaysWhatItIs(t *testing.T) {
 
 func TestALongTagInFrontHidesNothing(t *testing.T) {
 	want := noise(10_000)
-	need(t, "flac")
+	audiotest.Need(t, "flac")
 	dir := t.TempDir()
 	if err := os.WriteFile(dir+"/in.wav", wave(44100, want), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	run(t, dir, "flac -s -o a.flac in.wav")
+	audiotest.Run(t, dir, "flac -s -o a.flac in.wav")
 	b, err := os.ReadFile(dir + "/a.flac")
 	if err != nil {
 		t.Fatal(err)

@@ -1,14 +1,12 @@
 package aiff_test
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -16,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"airplay2mqtt/audio/aiff"
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/tags"
 )
 
@@ -158,33 +157,13 @@ var behind = []string{
 	file(chunk("NAME", "A"), ssnd(3, samples16), chunk("AUTH", "B"), comm(2, 2, 16)),
 }
 
-// pipe hides that a reader can seek.
-type pipe struct{ io.Reader }
-
-func readAll(t testing.TB, d *aiff.Decoder, size int) frames {
-	t.Helper()
-	var got frames
-	buf := make(frames, size)
-	for {
-		n, err := d.Read(buf)
-		got = append(got, buf[:n]...)
-		if err == io.EOF {
-			return got
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func decode(t testing.TB, r io.Reader) *aiff.Decoder {
 	t.Helper()
-	d, err := aiff.NewDecoder(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return audiotest.Open(t, r, aiff.NewDecoder)
 }
+
+// drain decodes what it can in every way.
+func drain(b []byte) { audiotest.Try(b, 1<<20, aiff.NewDecoder, nil) }
 
 func TestEveryFormatIsDecoded(t *testing.T) {
 	// A sum of weighted channels may differ in its last bit.
@@ -198,15 +177,15 @@ func TestEveryFormatIsDecoded(t *testing.T) {
 			if diff := cmp.Diff(f.tags, d.Tags()); diff != "" {
 				t.Errorf("file: tags (-want +got):\n%s", diff)
 			}
-			got := readAll(t, d, 3)
+			got := audiotest.ReadAll(t, d, 3)
 			if diff := cmp.Diff(f.want, got, near); diff != "" {
 				t.Errorf("file (-want +got):\n%s", diff)
 			}
-			d = decode(t, pipe{iotest.OneByteReader(strings.NewReader(f.data))})
+			d = decode(t, audiotest.Pipe(iotest.OneByteReader(strings.NewReader(f.data))))
 			if got := d.Len(); got != f.len || d.Seekable() {
 				t.Errorf("pipe: got length %d, seekable %v; want %d", got, d.Seekable(), f.len)
 			}
-			if diff := cmp.Diff(f.want, readAll(t, d, 1000), near); diff != "" {
+			if diff := cmp.Diff(f.want, audiotest.ReadAll(t, d, 1000), near); diff != "" {
 				t.Errorf("pipe (-want +got):\n%s", diff)
 			}
 		})
@@ -264,7 +243,7 @@ func TestChunksBehindTheSamplesAreRead(t *testing.T) {
 	if got, want := d.Tags(), (tags.Tags{Title: "ID3", Artist: "B"}); !cmp.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := readAll(t, d, 10); len(got) != 3 {
+	if got := audiotest.ReadAll(t, d, 10); len(got) != 3 {
 		t.Errorf("got %d frames, want 3", len(got))
 	}
 }
@@ -272,10 +251,10 @@ func TestChunksBehindTheSamplesAreRead(t *testing.T) {
 func TestAFormatBehindTheSamplesNeedsASeeker(t *testing.T) {
 	for _, data := range behind {
 		d := decode(t, strings.NewReader(data))
-		if got := readAll(t, d, 10); !cmp.Equal(got, heard16) {
+		if got := audiotest.ReadAll(t, d, 10); !cmp.Equal(got, heard16) {
 			t.Errorf("got %v, want %v", got, heard16)
 		}
-		_, err := aiff.NewDecoder(pipe{strings.NewReader(data)})
+		_, err := aiff.NewDecoder(audiotest.Pipe(strings.NewReader(data)))
 		if !errors.Is(err, aiff.ErrFormat) || !errors.Is(err, aiff.ErrNotSeekable) {
 			t.Errorf("pipe: got %v, want ErrFormat and ErrNotSeekable", err)
 		}
@@ -317,7 +296,7 @@ var broken = map[string]string{
 
 func TestWhatIsBrokenIsRefused(t *testing.T) {
 	for name, data := range broken {
-		for _, r := range []io.Reader{strings.NewReader(data), pipe{strings.NewReader(data)}} {
+		for _, r := range []io.Reader{strings.NewReader(data), audiotest.Pipe(strings.NewReader(data))} {
 			if _, err := aiff.NewDecoder(r); !errors.Is(err, aiff.ErrFormat) {
 				t.Errorf("%s: got %v, want ErrFormat", name, err)
 			}
@@ -332,7 +311,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestAnEndlessHeaderEnds(t *testing.T) {
 	for _, head := range []string{file(), file() + "abcd\x03\xff\xff\xff", file() + "ID3 \x03\xff\xff\xff"} {
-		r := pipe{io.MultiReader(strings.NewReader(head), zeros{})}
+		r := audiotest.Pipe(io.MultiReader(strings.NewReader(head), zeros{}))
 		if _, err := aiff.NewDecoder(r); !errors.Is(err, aiff.ErrFormat) {
 			t.Errorf("got %v, want ErrFormat", err)
 		}
@@ -340,13 +319,12 @@ func TestAnEndlessHeaderEnds(t *testing.T) {
 }
 
 func TestAHostileHeaderTakesNoMemory(t *testing.T) {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for _, data := range broken {
-		aiff.NewDecoder(pipe{strings.NewReader(data)})
-	}
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > 8<<20 {
+	n := audiotest.Allocated(func() {
+		for _, data := range broken {
+			aiff.NewDecoder(audiotest.Pipe(strings.NewReader(data)))
+		}
+	})
+	if n > 8<<20 {
 		t.Errorf("%d bytes were allocated", n)
 	}
 }
@@ -383,37 +361,16 @@ func TestSeeksAreExact(t *testing.T) {
 		channels, bits int
 	}{{"NONE", 2, 16}, {"NONE", 1, 8}, {"NONE", 6, 24}, {"sowt", 2, 32}, {"alaw", 1, 8}, {"fl32", 2, 32}} {
 		data := long(f.compression, f.channels, f.bits)
-		all := readAll(t, decode(t, strings.NewReader(data)), 777)
+		all := audiotest.ReadAll(t, decode(t, strings.NewReader(data)), 777)
 		if len(all) != 20000 {
 			t.Fatalf("%+v: got %d frames, want 20000", f, len(all))
 		}
-		d := decode(t, strings.NewReader(data))
-		rng := rand.New(rand.NewPCG(3, 4))
-		for range 50 {
-			at := rng.Int64N(20000)
-			if err := d.SeekFrame(at); err != nil {
-				t.Fatal(err)
-			}
-			got := make(frames, 100)
-			n, err := d.Read(got)
-			if err != nil || n == 0 || !cmp.Equal(got[:n], all[at:at+int64(n)]) {
-				t.Fatalf("%+v: frame %d: got %d other frames, %v", f, at, n, err)
-			}
-		}
-		if err := d.SeekFrame(1 << 60); err != nil {
-			t.Fatal(err)
-		}
-		if n, err := d.Read(make(frames, 1)); n != 0 || err != io.EOF {
-			t.Errorf("behind the end: got %d frames, %v; want io.EOF", n, err)
-		}
-		if err := d.SeekFrame(-1); err == nil {
-			t.Error("a seek to frame -1 was accepted")
-		}
+		audiotest.Seeks(t, fmt.Sprintf("%+v", f), []byte(data), all, 50, aiff.NewDecoder)
 	}
 }
 
 func TestAPipeCannotSeek(t *testing.T) {
-	d := decode(t, pipe{strings.NewReader(files[0].data)})
+	d := decode(t, audiotest.Pipe(strings.NewReader(files[0].data)))
 	if err := d.SeekFrame(0); !errors.Is(err, aiff.ErrNotSeekable) {
 		t.Errorf("got %v, want ErrNotSeekable", err)
 	}
@@ -427,7 +384,7 @@ func TestPositionsCountFromWhereTheReaderStood(t *testing.T) {
 	if err := d.SeekFrame(1); err != nil {
 		t.Fatal(err)
 	}
-	if got := readAll(t, d, 10); !cmp.Equal(got, heard16[1:]) {
+	if got := audiotest.ReadAll(t, d, 10); !cmp.Equal(got, heard16[1:]) {
 		t.Errorf("got %v, want %v", got, heard16[1:])
 	}
 }
@@ -459,10 +416,7 @@ func TestMutatedFilesNeverPanic(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	mutate := func(data string) {
 		for range 300 {
-			b := []byte(data)
-			for range 1 + rng.IntN(6) {
-				b[rng.IntN(len(b))] = byte(rng.Uint32())
-			}
+			b := audiotest.Damage(rng, []byte(data), len(data), 6)
 			drain(b[:1+rng.IntN(len(b))])
 		}
 	}
@@ -471,26 +425,6 @@ func TestMutatedFilesNeverPanic(t *testing.T) {
 	}
 	for _, data := range behind {
 		mutate(data)
-	}
-}
-
-// drain decodes what it can in every way.
-func drain(b []byte) {
-	for _, r := range []io.Reader{bytes.NewReader(b), pipe{bytes.NewReader(b)}} {
-		d, err := aiff.NewDecoder(r)
-		if err != nil {
-			continue
-		}
-		buf := make(frames, 64)
-		for {
-			if _, err := d.Read(buf); err != nil {
-				break
-			}
-		}
-		if d.Seekable() {
-			d.SeekFrame(d.Len() / 2)
-			d.Read(buf)
-		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"airplay2mqtt/audio/ffmpeg"
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/tags"
 )
 
@@ -108,7 +109,7 @@ func TestTheIndexComesToTheFront(t *testing.T) {
 		{"an offset out of place", ftyp + samples + box("moov", trak(stco(3, at+3))), []string{"stco"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			for name, r := range map[string]io.Reader{"file": strings.NewReader(tt.in), "pipe": pipe{iotest.HalfReader(strings.NewReader(tt.in))}} {
+			for name, r := range map[string]io.Reader{"file": strings.NewReader(tt.in), "pipe": audiotest.Pipe(iotest.HalfReader(strings.NewReader(tt.in)))} {
 				out := fed(t, r)
 				if m, d := strings.Index(out, "moov"), strings.Index(out, "mdat"); m > d {
 					t.Errorf("%s: the index is at %d, the samples at %d", name, m, d)
@@ -164,7 +165,7 @@ func TestWhatNeedsNoMoveIsLeftAlone(t *testing.T) {
 		"a cut index":       ftyp + index[:40],
 		"half a head":       ftyp + "\x00\x00\x00",
 	} {
-		for _, r := range []io.Reader{strings.NewReader(in), pipe{strings.NewReader(in)}} {
+		for _, r := range []io.Reader{strings.NewReader(in), audiotest.Pipe(strings.NewReader(in))} {
 			if got := fed(t, r); got != in {
 				t.Errorf("%s: got %d other bytes, want the same %d", name, len(got), len(in))
 			}
@@ -247,7 +248,7 @@ func TestALongStreamWithItsIndexBehindIsRefused(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for _, head := range []string{u32(1<<30) + "mdat", openBox("mdat"), largeBox("mdat")} {
-		_, err := ffmpeg.Faststart(pipe{io.MultiReader(strings.NewReader(ftyp+head), zeros{})})
+		_, err := ffmpeg.Faststart(audiotest.Pipe(io.MultiReader(strings.NewReader(ftyp+head), zeros{})))
 		if !errors.Is(err, ffmpeg.ErrFormat) || !strings.Contains(err.Error(), "at its end") {
 			t.Errorf("got %v, want ErrFormat and why", err)
 		}
@@ -264,7 +265,7 @@ func TestAnIndexThatCannotBeMovedIsRefused(t *testing.T) {
 		"compressed": ftyp + samples + box("moov", box("cmov", noise(50))),
 		"encrypted":  ftyp + samples + box("moov", entry("drms", 16)),
 	} {
-		for _, r := range []io.Reader{strings.NewReader(in), pipe{strings.NewReader(in)}} {
+		for _, r := range []io.Reader{strings.NewReader(in), audiotest.Pipe(strings.NewReader(in))} {
 			if _, err := ffmpeg.Faststart(r); !errors.Is(err, ffmpeg.ErrFormat) {
 				t.Errorf("%s: got %v, want ErrFormat", name, err)
 			}
@@ -272,8 +273,8 @@ func TestAnIndexThatCannotBeMovedIsRefused(t *testing.T) {
 	}
 	for _, large := range []io.Reader{
 		&hole{front: ftyp + samples + u32(1<<30) + "moov", size: 1<<30 + int64(len(ftyp+samples))},
-		pipe{strings.NewReader(ftyp + u32(30<<20) + "moov" + noise(100))},
-		pipe{strings.NewReader(ftyp + openBox("moov", noise(100)))},
+		audiotest.Pipe(strings.NewReader(ftyp + u32(30<<20) + "moov" + noise(100))),
+		audiotest.Pipe(strings.NewReader(ftyp + openBox("moov", noise(100)))),
 	} {
 		if _, err := ffmpeg.Faststart(large); !errors.Is(err, ffmpeg.ErrFormat) {
 			t.Errorf("a large index: got %v, want ErrFormat", err)
@@ -372,7 +373,7 @@ func FuzzFaststart(f *testing.F) {
 		f.Add([]byte(ftyp + samples + index.moov))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		for _, r := range []io.Reader{bytes.NewReader(in), pipe{bytes.NewReader(in)}} {
+		for _, r := range []io.Reader{bytes.NewReader(in), audiotest.Pipe(bytes.NewReader(in))} {
 			r, err := ffmpeg.Faststart(r)
 			if err != nil {
 				continue

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"airplay2mqtt/audio/ffmpeg"
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/tags"
 )
 
@@ -108,8 +109,8 @@ func endless() io.ReadCloser {
 
 func TestWhatComesBackIsHeard(t *testing.T) {
 	path := stand(t, `read x; printf '`+wave+`\000\100\000\200'; cat >/dev/null`)
-	d := decode(t, pipe{strings.NewReader("sound\n")}, ffmpeg.Config{Path: path})
-	got := readAll(t, d, 10)
+	d := decode(t, audiotest.Pipe(strings.NewReader("sound\n")), ffmpeg.Config{Path: path})
+	got := audiotest.ReadAll(t, d, 10)
 	if want := (frames{{0.5, -1}}); !cmp.Equal(got, want) || d.Rate() != 8000 {
 		t.Errorf("got %v at %d, want %v at 8000", got, d.Rate(), want)
 	}
@@ -203,7 +204,7 @@ func TestAContextDoesNotEndWhatIsOpen(t *testing.T) {
 		io.WriteString(w, "go on\n")
 		w.Close()
 	}()
-	if got := readAll(t, d, 10); len(got) != 2 {
+	if got := audiotest.ReadAll(t, d, 10); len(got) != 2 {
 		t.Errorf("got %d frames, want 2", len(got))
 	}
 }
@@ -325,7 +326,7 @@ func TestTheErrorOfTheReaderIsReported(t *testing.T) {
 		"at the beginning": iotest.ErrReader(lost),
 		"in the sound":     io.MultiReader(strings.NewReader("0123456789abcdef"), iotest.ErrReader(lost)),
 	} {
-		d, err := ffmpeg.NewDecoder(t.Context(), pipe{r}, ffmpeg.Config{Path: echo})
+		d, err := ffmpeg.NewDecoder(t.Context(), audiotest.Pipe(r), ffmpeg.Config{Path: echo})
 		for err == nil {
 			_, err = d.Read(make(frames, 10))
 		}
@@ -355,7 +356,7 @@ func TestAFloodOfMessagesTakesNoMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	d := decode(t, strings.NewReader("sound"), ffmpeg.Config{Path: path})
-	if got := readAll(t, d, 10); len(got) != 1 {
+	if got := audiotest.ReadAll(t, d, 10); len(got) != 1 {
 		t.Errorf("got %d frames, want 1", len(got))
 	}
 	runtime.GC()
@@ -424,7 +425,7 @@ func TestASeekBeginsAnew(t *testing.T) {
 		binaryAppend(&sound, i)
 	}
 	d := decode(t, bytes.NewReader(sound.Bytes()), ffmpeg.Config{Path: path})
-	all := readAll(t, d, 777)
+	all := audiotest.ReadAll(t, d, 777)
 	if len(all) != 4000 {
 		t.Fatalf("got %d frames, want 4000", len(all))
 	}
@@ -457,7 +458,7 @@ func binaryAppend(b *bytes.Buffer, i int) { b.Write([]byte{byte(i), byte(i >> 8)
 
 func TestAPipeCannotSeek(t *testing.T) {
 	path := stand(t, `printf '`+wave+`'; exec cat`)
-	d := decode(t, pipe{strings.NewReader("0123456789abcdef")}, ffmpeg.Config{Path: path})
+	d := decode(t, audiotest.Pipe(strings.NewReader("0123456789abcdef")), ffmpeg.Config{Path: path})
 	if err := d.SeekFrame(0); !errors.Is(err, ffmpeg.ErrNotSeekable) || d.Seekable() {
 		t.Errorf("got %v, want ErrNotSeekable", err)
 	}

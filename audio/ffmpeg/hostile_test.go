@@ -14,12 +14,13 @@ import (
 	"time"
 
 	"airplay2mqtt/audio/ffmpeg"
+	"airplay2mqtt/audio/internal/audiotest"
 )
 
 // What comes in must not make ffmpeg look at anything else: neither at files,
 // nor at the network.
 func TestNothingMakesFFmpegOpenAnythingElse(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir := t.TempDir()
 	source(t, dir, "-r 44100 -c 2 -b 16")
 	secret := filepath.Join(dir, "source.wav") // which it could well play
@@ -82,7 +83,7 @@ func TestNothingMakesFFmpegOpenAnythingElse(t *testing.T) {
 }
 
 func TestWhatIsNoSoundIsRefused(t *testing.T) {
-	need(t, "ffmpeg")
+	audiotest.Need(t, "ffmpeg")
 	for name, r := range map[string]io.Reader{
 		"nothing":            strings.NewReader(""),
 		"a byte":             strings.NewReader("x"),
@@ -90,11 +91,11 @@ func TestWhatIsNoSoundIsRefused(t *testing.T) {
 		"a head of AAC":      strings.NewReader("\xff\xf1\x50\x80\x2e\x7f\xfc"),
 		"a head of ASF":      strings.NewReader("\x30\x26\xb2\x75\x8e\x66\xcf\x11" + noise(1000)),
 		"an empty film":      strings.NewReader(ftyp + box("moov")),
-		"zeros without end":  pipe{zeros{}},
-		"endless noise":      pipe{readFunc(rand.NewChaCha8([32]byte{}).Read)},
-		"an endless film":    pipe{io.MultiReader(strings.NewReader(ftyp+openBox("mdat")), zeros{})},
-		"an endless index":   pipe{io.MultiReader(strings.NewReader(ftyp+openBox("moov")), zeros{})},
-		"an endless comment": pipe{io.MultiReader(strings.NewReader("OggS\x00\x02"+strings.Repeat("\x00", 20)+"\x01\x1e\x01vorbis"), zeros{})},
+		"zeros without end":  audiotest.Pipe(zeros{}),
+		"endless noise":      audiotest.Pipe(readFunc(rand.NewChaCha8([32]byte{}).Read)),
+		"an endless film":    audiotest.Pipe(io.MultiReader(strings.NewReader(ftyp+openBox("mdat")), zeros{})),
+		"an endless index":   audiotest.Pipe(io.MultiReader(strings.NewReader(ftyp+openBox("moov")), zeros{})),
+		"an endless comment": audiotest.Pipe(io.MultiReader(strings.NewReader("OggS\x00\x02"+strings.Repeat("\x00", 20)+"\x01\x1e\x01vorbis"), zeros{})),
 	} {
 		begin := time.Now()
 		_, err := ffmpeg.NewDecoder(t.Context(), r, ffmpeg.Config{})
@@ -108,7 +109,7 @@ func TestWhatIsNoSoundIsRefused(t *testing.T) {
 }
 
 func TestTooLittleMemoryIsAnErrorOfItsOwn(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir := t.TempDir()
 	source(t, dir, "-r 44100 -c 2 -b 16")
 	data := encode(t, dir, "-c:a aac", "out.aac")
@@ -119,7 +120,7 @@ func TestTooLittleMemoryIsAnErrorOfItsOwn(t *testing.T) {
 
 // mutated are files that were damaged in places.
 func TestDamagedFilesNeverHang(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir := t.TempDir()
 	source(t, dir, "-r 44100 -c 2 -b 16")
 	rng := rand.New(rand.NewPCG(7, 8))
@@ -150,31 +151,31 @@ func TestDamagedFilesNeverHang(t *testing.T) {
 }
 
 func TestATruncatedFilePlaysWhatThereIs(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir := t.TempDir()
 	source(t, dir, "-r 44100 -c 2 -b 16")
 	for _, f := range []struct{ options, name string }{{"-c:a aac", "out.aac"}, {"-c:a alac -movflags faststart", "out.m4a"}, {"-c:a wmav2", "out.wma"}} {
 		data := encode(t, dir, f.options, f.name)
-		want := reference(t, dir, f.name, 2)
+		want := audiotest.Reference(t, dir, f.name, 2)
 		d := decode(t, bytes.NewReader(data[:len(data)/2]), ffmpeg.Config{})
-		got := readAll(t, d, 1000)
+		got := audiotest.ReadAll(t, d, 1000)
 		if len(got) < len(want)/5 || len(got) > len(want)*3/4 {
 			t.Fatalf("%s: got %d frames of %d, want about half", f.name, len(got), len(want))
 		}
 		sure := len(got) - 8192 // the last packet is a broken one
-		equal(t, f.name, got[:sure], want[:sure])
+		audiotest.Same(t, f.name, got[:sure], want[:sure])
 	}
 }
 
 func TestSoundGoesOnBehindGarbage(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir := t.TempDir()
 	source(t, dir, "-r 44100 -c 2 -b 16")
 	data := encode(t, dir, "-c:a aac", "out.aac")
 	damaged := append(bytes.Clone(data), noise(5000)...)
 	damaged = append(damaged, data...)
-	d := decode(t, pipe{bytes.NewReader(damaged)}, ffmpeg.Config{})
-	got, all := len(readAll(t, d, 1000)), len(reference(t, dir, "out.aac", 2))
+	d := decode(t, audiotest.Pipe(bytes.NewReader(damaged)), ffmpeg.Config{})
+	got, all := len(audiotest.ReadAll(t, d, 1000)), len(audiotest.Reference(t, dir, "out.aac", 2))
 	if got < 2*all-10*1024 || got > 2*all+10*1024 {
 		t.Errorf("got %d frames, want about twice %d", got, all)
 	}
@@ -182,22 +183,22 @@ func TestSoundGoesOnBehindGarbage(t *testing.T) {
 
 // A station may send sound at another rate all of a sudden.
 func TestAChangeOfRateIsNotHeard(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir := t.TempDir()
 	source(t, dir, "-r 44100 -c 2 -b 16")
 	data := encode(t, dir, "-c:a aac", "out.aac")
 	data = append(data, encode(t, dir, "-ar 22050 -ac 1 -c:a aac", "out2.aac")...)
-	d := decode(t, pipe{bytes.NewReader(data)}, ffmpeg.Config{})
-	if got := len(readAll(t, d, 1000)); got < 2*seconds*44100 || got > (2*seconds+0.3)*44100 || d.Rate() != 44100 {
+	d := decode(t, audiotest.Pipe(bytes.NewReader(data)), ffmpeg.Config{})
+	if got := len(audiotest.ReadAll(t, d, 1000)); got < 2*seconds*44100 || got > (2*seconds+0.3)*44100 || d.Rate() != 44100 {
 		t.Errorf("got %d frames at %d, want those of %d s at 44100", got, d.Rate(), 2*seconds)
 	}
 }
 
 func TestFilmsAndCoversAreLookedPast(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir := t.TempDir()
 	source(t, dir, "-r 44100 -c 2 -b 16")
-	run(t, dir, "ffmpeg -v error -f lavfi -i testsrc=s=640x480 -frames:v 1 cover.jpg")
+	audiotest.Run(t, dir, "ffmpeg -v error -f lavfi -i testsrc=s=640x480 -frames:v 1 cover.jpg")
 	cover, err := os.ReadFile(filepath.Join(dir, "cover.jpg"))
 	if err != nil {
 		t.Fatal(err)
@@ -208,9 +209,9 @@ func TestFilmsAndCoversAreLookedPast(t *testing.T) {
 		"-i cover.jpg -map 0 -map 1 -c:v copy -disposition:v attached_pic -c:a alac",
 	} {
 		data := encode(t, dir, options, "out.m4a.mp4")
-		want := reference(t, dir, "out.m4a.mp4", 2)
+		want := audiotest.Reference(t, dir, "out.m4a.mp4", 2)
 		d := decode(t, bytes.NewReader(data), ffmpeg.Config{})
-		equal(t, options, readAll(t, d, 1000), want)
+		audiotest.Same(t, options, audiotest.ReadAll(t, d, 1000), want)
 		if got := d.Tags().Artwork; strings.Contains(options, "cover") && !bytes.Equal(got, cover) {
 			t.Errorf("%s: got a cover of %d bytes, want %d", options, len(got), len(cover))
 		}

@@ -2,57 +2,21 @@ package ffmpeg_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"io"
-	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 
-	"airplay2mqtt/audio/downmix"
 	"airplay2mqtt/audio/ffmpeg"
+	"airplay2mqtt/audio/internal/audiotest"
 )
 
 type frames = [][2]float32
 
-// pipe hides that a reader can seek.
-type pipe struct{ io.Reader }
-
 type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
-
-// need skips the test where a program is missing, except where all must be
-// there.
-func need(t testing.TB, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatalf("%s is not installed", p)
-			}
-			t.Skipf("%s is not installed; scripts/setup brings it", p)
-		}
-	}
-}
-
-// run runs a command line without quoting and returns what it writes.
-func run(t testing.TB, dir, line string) []byte {
-	t.Helper()
-	args := strings.Fields(line)
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Dir = dir
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, &stderr)
-	}
-	return out
-}
 
 // seconds is how long the source is.
 const seconds = 2
@@ -61,36 +25,18 @@ const seconds = 2
 func source(t testing.TB, dir, format string) {
 	t.Helper()
 	length := strconv.Itoa(seconds)
-	run(t, dir, "sox -R -n "+format+" source.wav synth "+length+" pinknoise synth "+length+" sine mix 200-6000 gain -4")
+	audiotest.Run(t, dir, "sox -R -n "+format+" source.wav synth "+length+" pinknoise synth "+length+" sine mix 200-6000 gain -4")
 }
 
 // encode makes a file of the source and returns what is in it.
 func encode(t testing.TB, dir, options, name string) []byte {
 	t.Helper()
-	run(t, dir, "ffmpeg -v error -y -i source.wav "+options+" "+name)
+	audiotest.Run(t, dir, "ffmpeg -v error -y -i source.wav "+options+" "+name)
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return data
-}
-
-// reference is what ffmpeg decodes a file to when it may read it as it likes,
-// mixed by our weights.
-func reference(t testing.TB, dir, file string, channels int) frames {
-	t.Helper()
-	raw := run(t, dir, "ffmpeg -v error -i "+file+" -map 0:a:0 -c:a pcm_f32le -f f32le -")
-	in := make([]float32, len(raw)/4)
-	for i := range in {
-		in[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
-	}
-	m, err := downmix.New(channels, downmix.WAVE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := make(frames, len(in)/channels)
-	m.Mix(out, in)
-	return out
 }
 
 func decode(t testing.TB, r io.Reader, cfg ffmpeg.Config) *ffmpeg.Decoder {
@@ -103,38 +49,8 @@ func decode(t testing.TB, r io.Reader, cfg ffmpeg.Config) *ffmpeg.Decoder {
 	return d
 }
 
-func readAll(t testing.TB, d *ffmpeg.Decoder, size int) frames {
-	t.Helper()
-	var got frames
-	buf := make(frames, size)
-	for {
-		n, err := d.Read(buf)
-		got = append(got, buf[:n]...)
-		if err == io.EOF {
-			return got
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func equal(t testing.TB, name string, got, want frames) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Errorf("%s: got %d frames, want %d", name, len(got), len(want))
-		return
-	}
-	for i := range got {
-		if got[i] != want[i] {
-			t.Errorf("%s: frame %d: got %v, want %v", name, i, got[i], want[i])
-			return
-		}
-	}
-}
-
 func TestSoundIsWhatFFmpegMakesOfTheFile(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir, made := t.TempDir(), ""
 	for _, f := range []struct {
 		source, options, name string
@@ -167,13 +83,13 @@ func TestSoundIsWhatFFmpegMakesOfTheFile(t *testing.T) {
 				made = f.source
 			}
 			data := encode(t, dir, f.options, f.name)
-			want := reference(t, dir, f.name, f.channels)
-			for name, r := range map[string]io.Reader{"file": bytes.NewReader(data), "pipe": pipe{bytes.NewReader(data)}} {
+			want := audiotest.Reference(t, dir, f.name, f.channels)
+			for name, r := range map[string]io.Reader{"file": bytes.NewReader(data), "pipe": audiotest.Pipe(bytes.NewReader(data))} {
 				d := decode(t, r, ffmpeg.Config{})
 				if d.Container() != f.container || d.Codec() != f.codec || d.Rate() != f.rate || d.Bits() != f.bits || d.Channels() != f.channels || d.Len() != -1 {
 					t.Errorf("%s: got %s in %s, rate %d, %d bits, %d channels, length %d", name, d.Codec(), d.Container(), d.Rate(), d.Bits(), d.Channels(), d.Len())
 				}
-				equal(t, name, readAll(t, d, 1000), want)
+				audiotest.Same(t, name, audiotest.ReadAll(t, d, 1000), want)
 			}
 		})
 	}

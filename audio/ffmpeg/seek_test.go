@@ -11,13 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"airplay2mqtt/audio/ffmpeg"
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/tags"
 )
 
 func TestSeeksAreExact(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir := t.TempDir()
-	run(t, dir, "sox -R -n -r 44100 -c 2 -b 16 source.wav synth 6 sine mix 200-6000 gain -4")
+	audiotest.Run(t, dir, "sox -R -n -r 44100 -c 2 -b 16 source.wav synth 6 sine mix 200-6000 gain -4")
 	for _, f := range []struct {
 		options, name string
 		near          float64 // how loud a difference may be, to 1
@@ -33,7 +34,7 @@ func TestSeeksAreExact(t *testing.T) {
 	} {
 		data := encode(t, dir, f.options, f.name)
 		d := decode(t, bytes.NewReader(data), ffmpeg.Config{})
-		all := readAll(t, d, 1000)
+		all := audiotest.ReadAll(t, d, 1000)
 		rng := rand.New(rand.NewPCG(3, 4))
 		for i := range 4 {
 			at := rng.IntN(len(all) - 4000)
@@ -60,7 +61,7 @@ func TestSeeksAreExact(t *testing.T) {
 		if err := d.SeekFrame(at); err != nil {
 			t.Fatal(err)
 		}
-		if got := len(readAll(t, d, 1000)); got != 12345 {
+		if got := len(audiotest.ReadAll(t, d, 1000)); got != 12345 {
 			t.Errorf("%s: got %d frames from %d on, want 12345", f.options, got, at)
 		}
 		if err := d.SeekFrame(int64(len(all)) + 100000); err != nil {
@@ -90,26 +91,26 @@ func distance(got, want frames) float64 {
 
 // A file larger than all buffers, with its index at its end.
 func TestAnIndexAtTheEndIsFound(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir := t.TempDir()
-	run(t, dir, "sox -R -n -r 44100 -c 2 -b 16 source.wav synth 20 whitenoise gain -4")
+	audiotest.Run(t, dir, "sox -R -n -r 44100 -c 2 -b 16 source.wav synth 20 whitenoise gain -4")
 	data := encode(t, dir, "-c:a alac", "out.m4a")
 	if bytes.Index(data, []byte("moov")) < 1<<20 {
 		t.Fatalf("the index is at %d already", bytes.Index(data, []byte("moov")))
 	}
-	want := reference(t, dir, "out.m4a", 2)
+	want := audiotest.Reference(t, dir, "out.m4a", 2)
 	d := decode(t, bytes.NewReader(data), ffmpeg.Config{})
-	equal(t, "file", readAll(t, d, 1000), want)
-	d = decode(t, pipe{bytes.NewReader(data)}, ffmpeg.Config{})
-	equal(t, "pipe", readAll(t, d, 1000), want)
+	audiotest.Same(t, "file", audiotest.ReadAll(t, d, 1000), want)
+	d = decode(t, audiotest.Pipe(bytes.NewReader(data)), ffmpeg.Config{})
+	audiotest.Same(t, "pipe", audiotest.ReadAll(t, d, 1000), want)
 	if err := d.SeekFrame(441000); err != nil || !d.Seekable() {
 		t.Fatalf("a pipe that was kept: %v", err)
 	}
-	equal(t, "pipe, sought", readAll(t, d, 1000), want[441000:])
+	audiotest.Same(t, "pipe, sought", audiotest.ReadAll(t, d, 1000), want[441000:])
 }
 
 func TestTagsAreRead(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir := t.TempDir()
 	source(t, dir, "-r 44100 -c 2 -b 16")
 	const meta = "-metadata title=Söng -metadata artist=Me -metadata album=Al -metadata genre=Rock -metadata date=1999-01-02 -metadata track=7/9 "
@@ -118,7 +119,7 @@ func TestTagsAreRead(t *testing.T) {
 		{meta + "-c:a wmav2", "out.wma"},
 		{meta + "-c:a aac -f matroska", "out.mka"},
 	} {
-		d := decode(t, pipe{bytes.NewReader(encode(t, dir, f.options, f.name))}, ffmpeg.Config{})
+		d := decode(t, audiotest.Pipe(bytes.NewReader(encode(t, dir, f.options, f.name))), ffmpeg.Config{})
 		got := d.Tags()
 		want := tags.Tags{Title: "Söng", Artist: "Me", Album: "Al", Genre: "Rock", Year: 1999, Track: 7}
 		if off := got.Duration - seconds*time.Second; off < -50*time.Millisecond || off > 50*time.Millisecond {
@@ -133,7 +134,7 @@ func TestTagsAreRead(t *testing.T) {
 
 // What a station has sent is heard soon, and not when some buffer is full.
 func TestALiveStreamIsNotHeldBack(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir := t.TempDir()
 	source(t, dir, "-r 44100 -c 2 -b 16")
 	data := encode(t, dir, "-c:a aac -b:a 128k", "out.aac")
@@ -157,7 +158,7 @@ func TestALiveStreamIsNotHeldBack(t *testing.T) {
 }
 
 func BenchmarkOpen(b *testing.B) {
-	need(b, "sox", "ffmpeg")
+	audiotest.Need(b, "sox", "ffmpeg")
 	dir := b.TempDir()
 	source(b, dir, "-r 44100 -c 2 -b 16")
 	data := encode(b, dir, "-c:a aac", "out.m4a")
@@ -171,9 +172,9 @@ func BenchmarkOpen(b *testing.B) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	need(b, "sox", "ffmpeg")
+	audiotest.Need(b, "sox", "ffmpeg")
 	dir := b.TempDir()
-	run(b, dir, "sox -R -n -r 44100 -c 2 -b 16 source.wav synth 60 pinknoise gain -4")
+	audiotest.Run(b, dir, "sox -R -n -r 44100 -c 2 -b 16 source.wav synth 60 pinknoise gain -4")
 	for name, codec := range map[string]string{"AAC": "aac", "ALAC": "alac"} {
 		data := encode(b, dir, "-c:a "+codec, "out.m4a")
 		b.Run(name, func(b *testing.B) {

@@ -12,73 +12,29 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"airplay2mqtt/audio/flac"
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/tags"
 )
-
-// tool runs a program that must succeed. Where it is not installed the test is
-// skipped, but not in CI.
-func tool(t testing.TB, name string, args ...string) []byte {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s is not installed", name)
-		}
-		t.Skipf("%s is not installed", name)
-	}
-	cmd := exec.Command(path, args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, stderr.Bytes())
-	}
-	return stdout.Bytes()
-}
-
-// sound writes a WAV file of noise and a tone, different in each channel.
-func sound(t testing.TB, rate, bits, channels int, seconds float64) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "sound.wav")
-	length := fmt.Sprint(seconds)
-	args := []string{"-R", "-n", "-r", fmt.Sprint(rate), "-b", fmt.Sprint(bits), "-c", fmt.Sprint(channels), name,
-		"synth", length, "pinknoise", "synth", length, "sine", "amod", "3", "gain", "-3"}
-	tool(t, "sox", args...)
-	return name
-}
 
 // encode makes FLAC of a WAV file with the flac program.
 func encode(t testing.TB, wav string, args ...string) []byte {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "sound.flac")
-	tool(t, "flac", append(args, "-s", "-f", "-o", name, wav)...)
-	return read(t, name)
-}
-
-func read(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	audiotest.Program(t, "", "flac", append(args, "-s", "-f", "-o", name, wav)...)
+	return audiotest.Read(t, name)
 }
 
 // reference decodes with ffmpeg to two channels of 32-bit samples.
 func reference(t testing.TB, data []byte) [][2]int32 {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "reference.flac")
-	if err := os.WriteFile(name, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	pcm := tool(t, "ffmpeg", "-v", "error", "-i", name, "-f", "s32le", "-")
-	return pairs(pcm)
+	name := audiotest.Write(t, "reference.flac", data)
+	return pairs(audiotest.Run(t, "", "ffmpeg -v error -i %s -f s32le -", name))
 }
 
 func pairs(pcm []byte) [][2]int32 {
@@ -101,43 +57,20 @@ func fixed(frames [][2]float32) [][2]int32 {
 	return out
 }
 
-// pipe hides that a reader can seek, and gives little at a time.
-type pipe struct{ r io.Reader }
-
-func (p pipe) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), 1000)]) }
-
 func decoder(t testing.TB, r io.Reader) *flac.Decoder {
 	t.Helper()
-	d, err := flac.NewDecoder(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := audiotest.Open(t, r, flac.NewDecoder)
 	t.Cleanup(func() { d.Close() })
 	return d
 }
 
 func all(t testing.TB, d *flac.Decoder) [][2]float32 {
 	t.Helper()
-	frames, err := drain(d)
+	frames, err := audiotest.Drain(d, 700)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return frames
-}
-
-// drain reads to the end.
-func drain(d *flac.Decoder) (frames [][2]float32, err error) {
-	buf := make([][2]float32, 700)
-	for {
-		n, err := d.Read(buf)
-		frames = append(frames, buf[:n]...)
-		if err == io.EOF {
-			return frames, nil
-		}
-		if err != nil {
-			return frames, err
-		}
-	}
 }
 
 func TestSamplesAreExact(t *testing.T) {
@@ -161,13 +94,13 @@ func TestSamplesAreExact(t *testing.T) {
 		{"no seek table", 44100, 16, 2, []string{"--no-seektable", "--no-padding"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			data := encode(t, sound(t, tt.rate, tt.bits, tt.channels, 1.5), tt.args...)
+			data := encode(t, audiotest.Noise(t, tt.rate, tt.bits, tt.channels, 1.5), tt.args...)
 			want := reference(t, data)
 			file := decoder(t, bytes.NewReader(data))
 			if got := fixed(all(t, file)); !slices.Equal(got, want) {
 				t.Errorf("from a file: %s", difference(got, want))
 			}
-			stream := decoder(t, pipe{bytes.NewReader(data)})
+			stream := decoder(t, audiotest.Trickle(bytes.NewReader(data)))
 			if got := fixed(all(t, stream)); !slices.Equal(got, want) {
 				t.Errorf("from a pipe: %s", difference(got, want))
 			}
@@ -257,12 +190,12 @@ func (w *bitWriter) add(v uint64, n int) {
 }
 
 func TestMonoGoesToBothSides(t *testing.T) {
-	data := encode(t, sound(t, 44100, 16, 1, 0.5))
+	data := encode(t, audiotest.Noise(t, 44100, 16, 1, 0.5))
 	name := filepath.Join(t.TempDir(), "mono.flac")
 	if err := os.WriteFile(name, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	pcm := tool(t, "ffmpeg", "-v", "error", "-i", name, "-f", "s32le", "-")
+	pcm := audiotest.Program(t, "", "ffmpeg", "-v", "error", "-i", name, "-f", "s32le", "-")
 	var want [][2]int32
 	for ; len(pcm) > 0; pcm = pcm[4:] {
 		v := int32(binary.LittleEndian.Uint32(pcm))
@@ -275,7 +208,7 @@ func TestMonoGoesToBothSides(t *testing.T) {
 
 func TestSurroundIsMixedToStereo(t *testing.T) {
 	for channels := 3; channels <= 8; channels++ {
-		d := decoder(t, bytes.NewReader(encode(t, sound(t, 48000, 16, channels, 0.3), "--channel-map=none")))
+		d := decoder(t, bytes.NewReader(encode(t, audiotest.Noise(t, 48000, 16, channels, 0.3), "--channel-map=none")))
 		frames := all(t, d)
 		if len(frames) != 14400 || d.Channels() != channels {
 			t.Errorf("%d channels: got %d frames of %d channels", channels, len(frames), d.Channels())
@@ -296,28 +229,25 @@ func peak(frames [][2]float32) float64 {
 
 func TestFFmpegFilesAreExact(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "sound.flac")
-	tool(t, "ffmpeg", "-v", "error", "-i", sound(t, 44100, 24, 2, 1), "-c:a", "flac", "-sample_fmt", "s32", name)
-	data := read(t, name)
+	audiotest.Program(t, "", "ffmpeg", "-v", "error", "-i", audiotest.Noise(t, 44100, 24, 2, 1), "-c:a", "flac", "-sample_fmt", "s32", name)
+	data := audiotest.Read(t, name)
 	if got, want := fixed(all(t, decoder(t, bytes.NewReader(data)))), reference(t, data); !slices.Equal(got, want) {
 		t.Error(difference(got, want))
 	}
 }
 
 func TestUnknownLength(t *testing.T) {
-	wav := sound(t, 44100, 16, 2, 1)
-	path, err := exec.LookPath("flac")
-	if err != nil {
-		t.Skip("flac is not installed")
-	}
-	cmd := exec.Command(path, "-s", "-c", "-")
-	cmd.Stdin = bytes.NewReader(read(t, wav))
+	wav := audiotest.Noise(t, 44100, 16, 2, 1)
+	audiotest.Need(t, "flac")
+	cmd := exec.Command("flac", "-s", "-c", "-")
+	cmd.Stdin = bytes.NewReader(audiotest.Read(t, wav))
 	data, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	clearLength(data)
 	want := reference(t, data)
-	d := decoder(t, pipe{bytes.NewReader(data)})
+	d := decoder(t, audiotest.Trickle(bytes.NewReader(data)))
 	if got := fixed(all(t, d)); !slices.Equal(got, want) || d.Len() != -1 {
 		t.Errorf("%s; length %d", difference(got, want), d.Len())
 	}
@@ -336,7 +266,7 @@ func clearLength(data []byte) {
 }
 
 func TestSeeksAreExact(t *testing.T) {
-	wav := sound(t, 44100, 16, 2, 5)
+	wav := audiotest.Noise(t, 44100, 16, 2, 5)
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -354,7 +284,7 @@ func TestSeeksAreExact(t *testing.T) {
 }
 
 func TestStreamThatBeginsInsideAFileSeeks(t *testing.T) {
-	data := encode(t, sound(t, 44100, 16, 2, 1))
+	data := encode(t, audiotest.Noise(t, 44100, 16, 2, 1))
 	r := bytes.NewReader(append(bytes.Repeat([]byte("x"), 12345), data...))
 	if _, err := r.Seek(12345, io.SeekStart); err != nil {
 		t.Fatal(err)
@@ -414,7 +344,7 @@ func (r frameReader) Read(p []byte) (int, error) {
 }
 
 func TestPipesDoNotSeek(t *testing.T) {
-	d := decoder(t, pipe{bytes.NewReader(encode(t, sound(t, 44100, 16, 2, 0.2)))})
+	d := decoder(t, audiotest.Trickle(bytes.NewReader(encode(t, audiotest.Noise(t, 44100, 16, 2, 0.2)))))
 	if err := d.SeekFrame(0); !errors.Is(err, flac.ErrNotSeekable) {
 		t.Errorf("got %v, want ErrNotSeekable", err)
 	}
@@ -426,12 +356,12 @@ func TestTagsAndCover(t *testing.T) {
 	if err := os.WriteFile(name, cover, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	data := encode(t, sound(t, 44100, 16, 2, 1),
+	data := encode(t, audiotest.Noise(t, 44100, 16, 2, 1),
 		"-T", "TITLE=Küchenlied", "-T", "artist=A", "-T", "ARTIST=B", "-T", "ALBUM=C", "-T", "DATE=1999-12-31",
 		"-T", "TRACKNUMBER=3/12", "-T", "GENRE=Folk", "--picture="+name)
 	want := tags.Tags{Title: "Küchenlied", Artist: "A, B", Album: "C", Genre: "Folk", Year: 1999, Track: 3,
 		Duration: time.Second, Artwork: cover}
-	for _, r := range []io.Reader{bytes.NewReader(data), pipe{bytes.NewReader(data)}} {
+	for _, r := range []io.Reader{bytes.NewReader(data), audiotest.Trickle(bytes.NewReader(data))} {
 		if diff := cmp.Diff(want, decoder(t, r).Tags()); diff != "" {
 			t.Errorf("tags differ (-want +got):\n%s", diff)
 		}
@@ -443,11 +373,11 @@ var pngRest = []byte("\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06
 	"\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff\xff\x7f\x00\t\xfb\x03\xfd\x05CE\xca\x00\x00\x00\x00IEND\xaeB`\x82")
 
 func TestID3InFrontIsPassedOver(t *testing.T) {
-	data := encode(t, sound(t, 44100, 16, 2, 0.5))
+	data := encode(t, audiotest.Noise(t, 44100, 16, 2, 0.5))
 	tag := append([]byte("ID3\x04\x00\x00\x00\x00\x01\x00"), make([]byte, 128)...)
 	tagged := slices.Concat(tag, tag, data, []byte("TAG"), make([]byte, 125))
 	want := reference(t, data)
-	d := decoder(t, pipe{bytes.NewReader(tagged)})
+	d := decoder(t, audiotest.Trickle(bytes.NewReader(tagged)))
 	if got := fixed(all(t, d)); !slices.Equal(got, want) {
 		t.Error(difference(got, want))
 	}
@@ -455,9 +385,9 @@ func TestID3InFrontIsPassedOver(t *testing.T) {
 }
 
 func TestTruncatedStreamPlaysWhatIsThere(t *testing.T) {
-	data := encode(t, sound(t, 44100, 16, 2, 2))
+	data := encode(t, audiotest.Noise(t, 44100, 16, 2, 2))
 	want := reference(t, data)
-	for _, r := range []io.Reader{bytes.NewReader(data[:len(data)*2/3]), pipe{bytes.NewReader(data[:len(data)*2/3])}} {
+	for _, r := range []io.Reader{bytes.NewReader(data[:len(data)*2/3]), audiotest.Trickle(bytes.NewReader(data[:len(data)*2/3]))} {
 		got := fixed(all(t, decoder(t, r)))
 		if len(got) < len(want)/2 || !slices.Equal(got, want[:len(got)]) {
 			t.Errorf("%s", difference(got, want))
@@ -466,7 +396,7 @@ func TestTruncatedStreamPlaysWhatIsThere(t *testing.T) {
 }
 
 func TestDamageIsSilence(t *testing.T) {
-	data := encode(t, sound(t, 44100, 16, 2, 4))
+	data := encode(t, audiotest.Noise(t, 44100, 16, 2, 4))
 	want := reference(t, data)
 	for _, tt := range []struct {
 		name   string
@@ -480,7 +410,7 @@ func TestDamageIsSilence(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			broken := tt.damage(slices.Clone(data))
-			got := fixed(all(t, decoder(t, pipe{bytes.NewReader(broken)})))
+			got := fixed(all(t, decoder(t, audiotest.Trickle(bytes.NewReader(broken)))))
 			if len(got) != len(want) {
 				t.Fatalf("got %d frames, want %d", len(got), len(want))
 			}
@@ -515,7 +445,7 @@ func junk(n int) []byte {
 }
 
 func TestSeeksInADamagedFile(t *testing.T) {
-	data := encode(t, sound(t, 44100, 16, 2, 4), "--no-seektable")
+	data := encode(t, audiotest.Noise(t, 44100, 16, 2, 4), "--no-seektable")
 	want := reference(t, data)
 	copy(data[len(data)/2:], junk(40<<10))
 	d := decoder(t, bytes.NewReader(data))
@@ -571,10 +501,10 @@ func TestEmptyStreamEnds(t *testing.T) {
 }
 
 func TestReadErrorIsReturned(t *testing.T) {
-	data := encode(t, sound(t, 44100, 16, 2, 1))
+	data := encode(t, audiotest.Noise(t, 44100, 16, 2, 1))
 	broken := errors.New("the cable was pulled")
 	d := decoder(t, io.MultiReader(bytes.NewReader(data[:len(data)/2]), failing{broken}))
-	if _, err := drain(d); !errors.Is(err, broken) {
+	if _, err := audiotest.Drain(d, 700); !errors.Is(err, broken) {
 		t.Errorf("got %v, want %v", err, broken)
 	}
 }

@@ -3,45 +3,18 @@ package flac_test
 import (
 	"bytes"
 	"errors"
-	"io"
 	"math/rand/v2"
-	"os/exec"
-	"runtime"
 	"slices"
 	"testing"
 
 	mewkiz "github.com/mewkiz/flac"
 
 	"airplay2mqtt/audio/flac"
+	"airplay2mqtt/audio/internal/audiotest"
 )
 
-// try decodes a part of what may be anything, in all ways. It must neither
-// panic nor take long.
-func try(data []byte, budget int) (decoded int) {
-	for _, r := range []io.Reader{bytes.NewReader(data), pipe{bytes.NewReader(data)}} {
-		d, err := flac.NewDecoder(r)
-		if err != nil {
-			continue
-		}
-		buf := make([][2]float32, 4096)
-		for n := 0; n < budget; {
-			k, err := d.Read(buf)
-			if err != nil {
-				break
-			}
-			n += k + 1
-			decoded += k
-		}
-		d.Tags()
-		for _, n := range []int64{d.Len() / 2, 0, d.Len() - 1} {
-			if d.SeekFrame(n) == nil {
-				_, _ = d.Read(buf)
-			}
-		}
-		d.Close()
-	}
-	return decoded
-}
+// try decodes a part of what may be anything, in all ways.
+func try(data []byte, most int) int { return audiotest.Try(data, most, flac.NewDecoder, nil) }
 
 // small is a stream of three blocks.
 func small() []byte {
@@ -62,17 +35,15 @@ func small() []byte {
 // seeds is streams of all kinds, if the encoder is installed.
 func seeds(f testing.TB) (all [][]byte) {
 	f.Helper()
-	for _, name := range []string{"sox", "flac"} {
-		if _, err := exec.LookPath(name); err != nil {
-			return nil
-		}
+	if !audiotest.Installed("sox", "flac") {
+		return nil
 	}
-	wav := sound(f, 44100, 16, 2, 0.1)
+	wav := audiotest.Noise(f, 44100, 16, 2, 0.1)
 	return [][]byte{
 		encode(f, wav, "--no-padding", "-T", "TITLE=x"),
 		encode(f, wav, "--no-padding", "--no-seektable", "-b", "192"),
-		encode(f, sound(f, 24000, 24, 1, 0.1), "--no-padding"),
-		encode(f, sound(f, 8000, 8, 6, 0.1), "--no-padding", "--channel-map=none"),
+		encode(f, audiotest.Noise(f, 24000, 24, 1, 0.1), "--no-padding"),
+		encode(f, audiotest.Noise(f, 8000, 8, 6, 0.1), "--no-padding", "--channel-map=none"),
 	}
 }
 
@@ -128,19 +99,13 @@ func TestMutationsNeverPanic(t *testing.T) {
 	}
 	heard := 0
 	for range times {
-		data := bytes.Clone(all[rnd.IntN(len(all))])
+		data := all[rnd.IntN(len(all))]
 		reach := len(data)
 		if rnd.IntN(2) == 0 {
-			reach = min(reach, 200) // the metadata
+			reach = 200 // the metadata
 		}
-		for range 1 + rnd.IntN(8) {
-			data[rnd.IntN(reach)] = byte(rnd.Uint32())
-		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		heard += try(data, 50_000)
-		runtime.ReadMemStats(&after)
-		if asked := after.TotalAlloc - before.TotalAlloc; asked > 256<<20 {
+		data = audiotest.Damage(rnd, data, reach, 8)
+		if asked := audiotest.Allocated(func() { heard += try(data, 50_000) }); asked > 256<<20 {
 			t.Errorf("asked for %d bytes", asked)
 		}
 	}
@@ -153,11 +118,9 @@ func TestMutationsNeverPanic(t *testing.T) {
 func TestBlockLengthsAreNotBelieved(t *testing.T) {
 	data := slices.Concat(small()[:42], []byte("\x86\xff\xff\xff\x00\x00\x00\x03\xff\xff\xff\xff"))
 	data[4] = 0 // not the last block
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_, err := flac.NewDecoder(bytes.NewReader(data))
-	runtime.ReadMemStats(&after)
-	if asked := after.TotalAlloc - before.TotalAlloc; err == nil || asked > 1<<20 {
+	var err error
+	asked := audiotest.Allocated(func() { _, err = flac.NewDecoder(bytes.NewReader(data)) })
+	if err == nil || asked > 1<<20 {
 		t.Errorf("got error %v after asking for %d bytes", err, asked)
 	}
 }
@@ -169,7 +132,7 @@ func TestHeadersWithoutFramesEnd(t *testing.T) {
 	head = append(head, sum(head, 8, 0x07)[1], 0b00000010)
 	data := slices.Concat(streamOf(16, 0), bytes.Repeat(head, 30_000))
 	d := decoder(t, bytes.NewReader(data))
-	if frames, err := drain(d); len(frames) > 0 || !errors.Is(err, flac.ErrMalformed) {
+	if frames, err := audiotest.Drain(d, 700); len(frames) > 0 || !errors.Is(err, flac.ErrMalformed) {
 		t.Errorf("got %d frames, %v, want ErrMalformed", len(frames), err)
 	}
 }
@@ -180,7 +143,7 @@ func BenchmarkDecode(b *testing.B) {
 		rate, bits int
 	}{{"16 bits at 44.1k", 44100, 16}, {"24 bits at 44.1k", 44100, 24}, {"24 bits at 96k", 96000, 24}} {
 		b.Run(tt.name, func(b *testing.B) {
-			data := encode(b, sound(b, tt.rate, tt.bits, 2, 10))
+			data := encode(b, audiotest.Noise(b, tt.rate, tt.bits, 2, 10))
 			b.ReportAllocs()
 			buf := make([][2]float32, 4096)
 			for b.Loop() {
@@ -196,7 +159,7 @@ func BenchmarkDecode(b *testing.B) {
 
 // BenchmarkLibraryAlone decodes without making frames of it.
 func BenchmarkLibraryAlone(b *testing.B) {
-	data := encode(b, sound(b, 44100, 16, 2, 10))
+	data := encode(b, audiotest.Noise(b, 44100, 16, 2, 10))
 	b.ReportAllocs()
 	for b.Loop() {
 		s, err := mewkiz.New(bytes.NewReader(data))
@@ -211,7 +174,7 @@ func BenchmarkLibraryAlone(b *testing.B) {
 }
 
 func BenchmarkOpen(b *testing.B) {
-	data := encode(b, sound(b, 44100, 16, 2, 10))
+	data := encode(b, audiotest.Noise(b, 44100, 16, 2, 10))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := flac.NewDecoder(bytes.NewReader(data)); err != nil {
@@ -221,7 +184,7 @@ func BenchmarkOpen(b *testing.B) {
 }
 
 func BenchmarkSeek(b *testing.B) {
-	data := encode(b, sound(b, 44100, 16, 2, 30), "--no-seektable")
+	data := encode(b, audiotest.Noise(b, 44100, 16, 2, 30), "--no-seektable")
 	d := decoder(b, bytes.NewReader(data))
 	buf := make([][2]float32, 1)
 	for n := int64(0); b.Loop(); n = (n + 777777) % d.Len() {

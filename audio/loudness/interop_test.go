@@ -1,64 +1,19 @@
 package loudness_test
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
+
+	"airplay2mqtt/audio/internal/audiotest"
 )
-
-// need skips the test where a program is missing, except where all must be
-// there.
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatalf("%s is not installed", p)
-			}
-			t.Skipf("%s is not installed; scripts/setup brings it", p)
-		}
-	}
-}
-
-// run runs a command line, in which %s are arguments as they are, and returns
-// what it prints.
-func run(t *testing.T, line string, arguments ...string) []byte {
-	t.Helper()
-	var args []string
-	for _, a := range strings.Fields(line) {
-		if a == "%s" {
-			a, arguments = arguments[0], arguments[1:]
-		}
-		args = append(args, a)
-	}
-	var problems strings.Builder
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Stderr = &problems
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, problems.String())
-	}
-	return out
-}
 
 // read is what is in a WAV file, as sox reads it.
 func read(t *testing.T, file string) [][2]float32 {
 	t.Helper()
-	raw := run(t, "sox %s -t f32 -c 2 -", file)
-	frames := make([][2]float32, len(raw)/8)
-	for i := range frames {
-		for side := range 2 {
-			frames[i][side] = math.Float32frombits(binary.LittleEndian.Uint32(raw[8*i+4*side:]))
-		}
-	}
-	return frames
+	return audiotest.Frames(t, audiotest.Run(t, "", "sox %s -t f32 -c 2 -", file), 2)
 }
 
 var shown = regexp.MustCompile(`lavfi\.r128\.(I|true_peaks_ch0|true_peaks_ch1)=(\S+)`)
@@ -66,7 +21,7 @@ var shown = regexp.MustCompile(`lavfi\.r128\.(I|true_peaks_ch0|true_peaks_ch1)=(
 // theirs is what ffmpeg measures: the last it says of each.
 func theirs(t *testing.T, file string) (loudness, peak float64) {
 	t.Helper()
-	out := run(t, "ffmpeg -nostdin -v error -i %s -af ebur128=peak=true:metadata=1,ametadata=print:file=- -f null -", file)
+	out := audiotest.Run(t, "", "ffmpeg -nostdin -v error -i %s -af ebur128=peak=true:metadata=1,ametadata=print:file=- -f null -", file)
 	last := map[string]float64{}
 	for _, m := range shown.FindAllStringSubmatch(string(out), -1) {
 		v, err := strconv.ParseFloat(m[2], 64)
@@ -82,11 +37,11 @@ func theirs(t *testing.T, file string) (loudness, peak float64) {
 }
 
 func TestFfmpegMeasuresTheSame(t *testing.T) {
-	need(t, "ffmpeg", "sox", "espeak-ng")
+	audiotest.Need(t, "ffmpeg", "sox", "espeak-ng")
 	const words = "The front door has been opened. Dinner is ready; please come down."
 	dir := t.TempDir()
 	spoken := filepath.Join(dir, "spoken.wav")
-	run(t, "espeak-ng -w %s %s", spoken, words)
+	audiotest.Run(t, "", "espeak-ng -w %s %s", spoken, words)
 	sounds := map[string]string{ // effects of sox; what ends abruptly has overshoots that ffmpeg does not wait for
 		"white noise":  "synth 3 whitenoise gain -12",
 		"pink noise":   "synth 3 pinknoise synth 3 sine amod 0.7",
@@ -99,13 +54,13 @@ func TestFfmpegMeasuresTheSame(t *testing.T) {
 		for name, effects := range sounds {
 			t.Run(fmt.Sprint(name, " at ", rate), func(t *testing.T) {
 				file := filepath.Join(dir, fmt.Sprint(name, rate, ".wav"))
-				run(t, fmt.Sprintf("sox -R -D -n -r %d -c 2 -e floating-point -b 32 %%s %s", rate, effects), file)
+				audiotest.Run(t, "", fmt.Sprintf("sox -R -D -n -r %d -c 2 -e floating-point -b 32 %%s %s", rate, effects), file)
 				compareWithFfmpeg(t, file, rate)
 			})
 		}
 		t.Run(fmt.Sprint("speech at ", rate), func(t *testing.T) {
 			file := filepath.Join(dir, fmt.Sprint("speech", rate, ".wav"))
-			run(t, fmt.Sprintf("sox -R -D %%s -r %d -c 2 -b 16 %%s gain -4", rate), spoken, file)
+			audiotest.Run(t, "", fmt.Sprintf("sox -R -D %%s -r %d -c 2 -b 16 %%s gain -4", rate), spoken, file)
 			compareWithFfmpeg(t, file, rate)
 		})
 	}

@@ -7,13 +7,15 @@ import (
 	"testing"
 
 	gomp3 "github.com/hajimehoshi/go-mp3"
+
+	"airplay2mqtt/audio/internal/audiotest"
 )
 
 func BenchmarkDecode(b *testing.B) {
 	b.ReportAllocs()
 	buf := make(frames, 4096)
 	for b.Loop() {
-		d := decode(b, pipe{bytes.NewReader(joint)})
+		d := decode(b, audiotest.Pipe(bytes.NewReader(joint)))
 		for {
 			if _, err := d.Read(buf); err != nil {
 				break
@@ -27,7 +29,7 @@ func BenchmarkDecode(b *testing.B) {
 func BenchmarkLibrary(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		d, err := gomp3.NewDecoder(pipe{bytes.NewReader(joint)})
+		d, err := gomp3.NewDecoder(audiotest.Pipe(bytes.NewReader(joint)))
 		if err != nil {
 			b.Fatal(err)
 		}

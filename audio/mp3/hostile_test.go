@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/mp3"
 )
 
@@ -29,7 +30,7 @@ var broken = map[string][]byte{
 
 func TestWhatIsBrokenIsRefused(t *testing.T) {
 	for name, b := range broken {
-		for _, r := range []io.Reader{bytes.NewReader(b), pipe{bytes.NewReader(b)}} {
+		for _, r := range []io.Reader{bytes.NewReader(b), audiotest.Pipe(bytes.NewReader(b))} {
 			if _, err := mp3.NewDecoder(r); !errors.Is(err, mp3.ErrFormat) && !errors.Is(err, errors.ErrUnsupported) {
 				t.Errorf("%s: got %v, want ErrFormat", name, err)
 			}
@@ -41,7 +42,7 @@ func TestAHostileHeaderTakesNoMemory(t *testing.T) {
 	for name, b := range broken {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		mp3.NewDecoder(pipe{bytes.NewReader(b)})
+		mp3.NewDecoder(audiotest.Pipe(bytes.NewReader(b)))
 		runtime.ReadMemStats(&after)
 		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
 			t.Errorf("%s: %d bytes were allocated", name, n)
@@ -62,11 +63,11 @@ func (r repeat) Read(p []byte) (int, error) {
 
 func TestEndlessGarbageEnds(t *testing.T) {
 	for name, b := range map[string][]byte{"zeros": make([]byte, 4096), "ones": {0xff}, "tags": id3("", 64<<10)} {
-		_, err := mp3.NewDecoder(pipe{repeat{b}})
+		_, err := mp3.NewDecoder(audiotest.Pipe(repeat{b}))
 		if !errors.Is(err, mp3.ErrFormat) {
 			t.Errorf("%s: got %v, want ErrFormat", name, err)
 		}
-		d := decode(t, pipe{io.MultiReader(bytes.NewReader(joint), repeat{b})})
+		d := decode(t, audiotest.Pipe(io.MultiReader(bytes.NewReader(joint), repeat{b})))
 		for err = nil; err == nil; {
 			_, err = d.Read(make(frames, 1000))
 		}
@@ -101,7 +102,7 @@ func TestAReaderThatGivesNothingIsLeft(t *testing.T) {
 }
 
 func TestAPipeCannotSeek(t *testing.T) {
-	d := decode(t, pipe{bytes.NewReader(joint)})
+	d := decode(t, audiotest.Pipe(bytes.NewReader(joint)))
 	if err := d.SeekFrame(0); !errors.Is(err, mp3.ErrNotSeekable) || d.Seekable() {
 		t.Errorf("got %v, want ErrNotSeekable", err)
 	}
@@ -128,11 +129,11 @@ func TestPositionsCountFromWhereTheReaderStood(t *testing.T) {
 	r := bytes.NewReader(join(noise(1000), joint))
 	r.Seek(1000, io.SeekStart)
 	d := decode(t, r)
-	readAll(t, d, 1000)
+	audiotest.ReadAll(t, d, 1000)
 	if err := d.SeekFrame(0); err != nil {
 		t.Fatal(err)
 	}
-	if got := readAll(t, d, 1000); !equal(got, want) {
+	if got := audiotest.ReadAll(t, d, 1000); !equal(got, want) {
 		t.Errorf("got %d other frames, want %d", len(got), len(want))
 	}
 }
@@ -157,32 +158,14 @@ func TestMutatedFilesNeverPanic(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for _, file := range [][]byte{join(id3("Title", 30), joint), low, join(low[:500], joint[:2000], low)} {
 		for range 30 {
-			b := bytes.Clone(file)
-			for range 1 + rng.IntN(30) {
-				b[rng.IntN(len(b))] = byte(rng.Uint32())
-			}
+			b := audiotest.Damage(rng, file, len(file), 30)
 			drain(b[:1+rng.IntN(len(b))])
 		}
 	}
 }
 
 // drain decodes what it can in every way.
-func drain(b []byte) {
-	for _, r := range []io.Reader{bytes.NewReader(b), pipe{bytes.NewReader(b)}} {
-		d, err := mp3.NewDecoder(r)
-		if err != nil {
-			continue
-		}
-		buf := make(frames, 1000)
-		for err == nil {
-			_, err = d.Read(buf)
-		}
-		if d.Seekable() {
-			d.SeekFrame(d.Len() / 2)
-			d.Read(buf)
-		}
-	}
-}
+func drain(b []byte) { audiotest.Try(b, 1<<20, mp3.NewDecoder, nil) }
 
 func FuzzDecoder(f *testing.F) {
 	f.Add(joint[:2000])

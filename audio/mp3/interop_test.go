@@ -2,52 +2,22 @@ package mp3_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/mp3"
 )
-
-// need skips the test where a program is missing, except where all must be
-// there.
-func need(t testing.TB, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatalf("%s is not installed", p)
-			}
-			t.Skipf("%s is not installed; scripts/setup brings it", p)
-		}
-	}
-}
-
-// run runs a command line without quoting and returns what it writes.
-func run(t testing.TB, dir, line string) []byte {
-	t.Helper()
-	args := strings.Fields(line)
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Dir = dir
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, &stderr)
-	}
-	return out
-}
 
 // music makes a wav file that uses all that Layer III has: tones, noise, attacks
 // and silence.
 func music(t testing.TB, dir, format string) string {
 	t.Helper()
 	name := "music" + strings.ReplaceAll(format, " ", "") + ".wav"
-	run(t, dir, "sox -R -n "+format+" -b 16 "+name+
+	audiotest.Run(t, dir, "sox -R -n "+format+" -b 16 "+name+
 		" synth 1.1 pinknoise synth 1.1 sine mix 200-6000 synth 1.1 square amod 3 gain -4 fade 0.2 1.1 0.3")
 	return name
 }
@@ -57,21 +27,10 @@ func music(t testing.TB, dir, format string) string {
 func reference(t testing.TB, dir, file string, d *mp3.Decoder) frames {
 	t.Helper()
 	if d.Rate() == 24000 {
-		run(t, dir, "lame --quiet --decode "+file+" decoded.wav")
+		audiotest.Run(t, dir, "lame --quiet --decode "+file+" decoded.wav")
 		file = "decoded.wav"
 	}
-	return parse(run(t, dir, "ffmpeg -v quiet -i "+file+" -c:a pcm_f32le -f f32le -"), d.Channels())
-}
-
-func parse(raw []byte, channels int) frames {
-	out := make(frames, len(raw)/4/channels)
-	for i := range out {
-		for ch := range 2 {
-			at := 4 * (i*channels + min(ch, channels-1))
-			out[i][ch] = math.Float32frombits(binary.LittleEndian.Uint32(raw[at:]))
-		}
-	}
-	return out
+	return audiotest.Frames(t, audiotest.Run(t, dir, "ffmpeg -v quiet -i "+file+" -c:a pcm_f32le -f f32le -"), d.Channels())
 }
 
 // encoded are the files that encoders make for us.
@@ -114,7 +73,7 @@ var encoded = []struct {
 }
 
 func TestFilesOfEncodersAreDecodedLikeFFmpegDoes(t *testing.T) {
-	need(t, "sox", "ffmpeg", "lame")
+	audiotest.Need(t, "sox", "ffmpeg", "lame")
 	dir := t.TempDir()
 	for _, f := range encoded {
 		source := music(t, dir, f.source)
@@ -122,7 +81,7 @@ func TestFilesOfEncodersAreDecodedLikeFFmpegDoes(t *testing.T) {
 		if strings.HasPrefix(f.encode, "ffmpeg") {
 			line = strings.Replace(f.encode, " -y", " -y -i "+source, 1) + " out.mp3"
 		}
-		run(t, dir, line)
+		audiotest.Run(t, dir, line)
 		data, err := os.ReadFile(filepath.Join(dir, "out.mp3"))
 		if err != nil {
 			t.Fatal(err)
@@ -133,13 +92,13 @@ func TestFilesOfEncodersAreDecodedLikeFFmpegDoes(t *testing.T) {
 		if n := d.Len(); n != int64(len(want)) {
 			t.Errorf("%s: got length %d, want %d", name, n, len(want))
 		}
-		got := readAll(t, d, 1000)
+		got := audiotest.ReadAll(t, d, 1000)
 		compare(t, name, got, want)
-		piped := readAll(t, decode(t, pipe{bytes.NewReader(data)}), 333)
+		piped := audiotest.ReadAll(t, decode(t, audiotest.Pipe(bytes.NewReader(data))), 333)
 		if !equal(got, piped) {
 			t.Errorf("%s: a pipe gives %d frames that differ from the file's %d", name, len(piped), len(got))
 		}
-		seekEverywhere(t, name, data, got, 12)
+		audiotest.Seeks(t, name, data, got, 12, mp3.NewDecoder)
 	}
 }
 

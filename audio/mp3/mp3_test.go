@@ -15,75 +15,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/mp3"
 	"airplay2mqtt/audio/tags"
 )
 
 type frames = [][2]float32
 
-// pipe hides that a reader can seek.
-type pipe struct{ io.Reader }
-
 func decode(t testing.TB, r io.Reader) *mp3.Decoder {
 	t.Helper()
-	d, err := mp3.NewDecoder(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-func readAll(t testing.TB, d *mp3.Decoder, size int) frames {
-	t.Helper()
-	var got frames
-	buf := make(frames, size)
-	for {
-		n, err := d.Read(buf)
-		got = append(got, buf[:n]...)
-		if err == io.EOF {
-			return got
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	return audiotest.Open(t, r, mp3.NewDecoder)
 }
 
 func equal(a, b frames) bool { return slices.Equal(a, b) }
-
-// seekEverywhere checks so many places of a stream against what was read from its
-// beginning.
-func seekEverywhere(t *testing.T, name string, data []byte, all frames, times int) {
-	t.Helper()
-	d := decode(t, bytes.NewReader(data))
-	rng := rand.New(rand.NewPCG(1, 2))
-	for range times {
-		at := rng.Int64N(int64(len(all)))
-		if err := d.SeekFrame(at); err != nil {
-			t.Errorf("%s: %v", name, err)
-			return
-		}
-		got := make(frames, min(1500, int64(len(all))-at))
-		for n := 0; n < len(got); {
-			k, err := d.Read(got[n:])
-			if err != nil {
-				t.Errorf("%s: frame %d: %v", name, at, err)
-				return
-			}
-			n += k
-		}
-		if !equal(got, all[at:at+int64(len(got))]) {
-			t.Errorf("%s: frames from %d on are not those that were read before", name, at)
-			return
-		}
-	}
-	if err := d.SeekFrame(int64(len(all)) + 5); err != nil {
-		t.Errorf("%s: %v", name, err)
-	}
-	if n, err := d.Read(make(frames, 1)); n != 0 || err != io.EOF {
-		t.Errorf("%s: behind the end: got %d frames, %v; want io.EOF", name, n, err)
-	}
-}
 
 // joint is 0.8 s of lame's -V 5 in joint stereo at 44100 Hz, with short blocks
 // and an info frame: delay 576, 31 frames of sound. low is a sine of 1 kHz in
@@ -137,7 +81,7 @@ func silent(header uint32, size int) []byte {
 
 func all(t testing.TB, b []byte) frames {
 	t.Helper()
-	return readAll(t, decode(t, bytes.NewReader(b)), 500)
+	return audiotest.ReadAll(t, decode(t, bytes.NewReader(b)), 500)
 }
 
 // id3 is an ID3v2.3 tag with a title and so many bytes of padding.
@@ -174,7 +118,7 @@ func TestTheDecoderTellsTheFormat(t *testing.T) {
 	if got, want := fmt.Sprintln(d.Codec(), d.Rate(), d.Bits(), d.Channels(), d.Len()), "mp3 44100 0 2 35280\n"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	d = decode(t, pipe{bytes.NewReader(low)})
+	d = decode(t, audiotest.Pipe(bytes.NewReader(low)))
 	if got, want := fmt.Sprintln(d.Codec(), d.Rate(), d.Bits(), d.Channels(), d.Len()), "mp3 22050 0 1 -1\n"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -182,7 +126,7 @@ func TestTheDecoderTellsTheFormat(t *testing.T) {
 
 func TestSeeksAreExact(t *testing.T) {
 	for name, b := range map[string][]byte{"44100 Hz": joint, "22050 Hz": low} {
-		seekEverywhere(t, name, b, all(t, b), 50)
+		audiotest.Seeks(t, name, b, all(t, b), 50, mp3.NewDecoder)
 	}
 }
 
@@ -203,9 +147,9 @@ func TestWhatIsNotSoundIsSkipped(t *testing.T) {
 		"garbage behind":            join(joint, noise(9000)),
 		"zeros behind":              join(joint, make([]byte, 9000)),
 	} {
-		for kind, r := range map[string]io.Reader{"file": bytes.NewReader(b), "pipe": pipe{iotest.HalfReader(bytes.NewReader(b))}} {
+		for kind, r := range map[string]io.Reader{"file": bytes.NewReader(b), "pipe": audiotest.Pipe(iotest.HalfReader(bytes.NewReader(b)))} {
 			d := decode(t, r)
-			if got := readAll(t, d, 700); !equal(got, want) {
+			if got := audiotest.ReadAll(t, d, 700); !equal(got, want) {
 				t.Errorf("%s, %s: got %d other frames, want %d", name, kind, len(got), len(want))
 			}
 			if got := d.Len(); got != int64(len(want)) {
@@ -239,7 +183,7 @@ func TestGarbageInsideIsSurvived(t *testing.T) {
 		if !contains(got, want[20*1152:29*1152]) {
 			t.Errorf("%s: what is behind it changed", name)
 		}
-		seekEverywhere(t, name, b, got, 10)
+		audiotest.Seeks(t, name, b, got, 10, mp3.NewDecoder)
 	}
 }
 
@@ -284,7 +228,7 @@ func TestJoinedFilesHaveNoGap(t *testing.T) {
 	if d := decode(t, bytes.NewReader(b)); d.Len() != int64(2*len(one)) {
 		t.Errorf("got length %d, want %d", d.Len(), 2*len(one))
 	}
-	seekEverywhere(t, "joined files", b, got, 10)
+	audiotest.Seeks(t, "joined files", b, got, 10, mp3.NewDecoder)
 }
 
 // A stream that goes on at half the rate goes on at the same pitch.
@@ -310,12 +254,12 @@ func TestAChangeOfRateIsConverted(t *testing.T) {
 	if d := decode(t, bytes.NewReader(b)); d.Len() != int64(want) {
 		t.Errorf("got length %d, want %d", d.Len(), want)
 	}
-	seekEverywhere(t, "mixed rates", b, got, 10)
+	audiotest.Seeks(t, "mixed rates", b, got, 10, mp3.NewDecoder)
 	b = join(low, joint, low)
 	if got, want := all(t, b), 2*len(sine)+35280/2; len(got) != want {
 		t.Errorf("down: got %d frames, want %d", len(got), want)
 	}
-	seekEverywhere(t, "mixed rates, down", b, all(t, b), 10)
+	audiotest.Seeks(t, "mixed rates, down", b, all(t, b), 10, mp3.NewDecoder)
 }
 
 func TestAChangeOfChannelsIsHeard(t *testing.T) {
@@ -342,7 +286,7 @@ func TestTheLengthIsWhatIsRead(t *testing.T) {
 		n, err := d.Read(buf) // a walk must not disturb what is being read
 		length := d.Len()
 		if err == nil {
-			n += len(readAll(t, d, 1000))
+			n += len(audiotest.ReadAll(t, d, 1000))
 		}
 		if length != int64(n) || d.Len() != length {
 			t.Errorf("%s: got length %d, then %d; want %d", name, length, d.Len(), n)
@@ -355,7 +299,7 @@ func TestTagsAreRead(t *testing.T) {
 	if got, want := decode(t, bytes.NewReader(b)).Tags(), (tags.Tags{Title: "Title", Artist: "Me"}); !cmp.Equal(got, want) {
 		t.Errorf("file: got %+v, want %+v", got, want)
 	}
-	if got, want := decode(t, pipe{bytes.NewReader(b)}).Tags(), (tags.Tags{Title: "Title"}); !cmp.Equal(got, want) {
+	if got, want := decode(t, audiotest.Pipe(bytes.NewReader(b))).Tags(), (tags.Tags{Title: "Title"}); !cmp.Equal(got, want) {
 		t.Errorf("pipe: got %+v, want %+v", got, want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/ogg"
 )
 
@@ -23,7 +24,7 @@ func TestChainPlaysWithoutAGap(t *testing.T) {
 		lengths = append(lengths, len(frames))
 	}
 	data := slices.Concat(a, b, c)
-	for name, r := range map[string]io.Reader{"file": bytes.NewReader(data), "pipe": pipe{bytes.NewReader(data)}} {
+	for name, r := range map[string]io.Reader{"file": bytes.NewReader(data), "pipe": audiotest.Trickle(bytes.NewReader(data))} {
 		d := decoder(t, r)
 		var got []frame
 		titles := map[string]int{}
@@ -84,12 +85,12 @@ func TestChainOfEqualSerialsSeeks(t *testing.T) {
 func TestChangeOfRateIsAnnounced(t *testing.T) {
 	a, b := vorbis(t, sound(t, 44100, 2, 1)), vorbis(t, sound(t, 48000, 2, 1), "-t", "second")
 	data := slices.Concat(a, b)
-	for _, r := range []io.Reader{bytes.NewReader(data), pipe{bytes.NewReader(data)}} {
+	for _, r := range []io.Reader{bytes.NewReader(data), audiotest.Trickle(bytes.NewReader(data))} {
 		d := decoder(t, r)
 		if d.Seekable() || d.Len() != -1 {
 			t.Error("what has two rates is seekable")
 		}
-		first, err := drain(d)
+		first, err := audiotest.Drain(d, 700)
 		if !errors.Is(err, ogg.ErrRateChanged) {
 			t.Fatalf("got %v, want ErrRateChanged", err)
 		}
@@ -119,7 +120,7 @@ func TestLinkThatCannotBePlayedIsPassedOver(t *testing.T) {
 	broken := replacePacket(vorbis(t, wav), 2, []byte("\x05vorbis, but not really"))
 	data := slices.Concat(a, b, broken, c)
 	want := slices.Concat(all(t, decoder(t, bytes.NewReader(a))), all(t, decoder(t, bytes.NewReader(c))))
-	if diff := differ(all(t, decoder(t, pipe{bytes.NewReader(data)})), want, 0); diff != "" {
+	if diff := differ(all(t, decoder(t, audiotest.Trickle(bytes.NewReader(data)))), want, 0); diff != "" {
 		t.Error(diff)
 	}
 	d := decoder(t, bytes.NewReader(data))
@@ -153,7 +154,7 @@ func TestOtherStreamsAreFiltered(t *testing.T) {
 		t.Errorf("got length %d, want %d", d.Len(), len(want))
 	}
 	checkSeeks(t, d, want, 0, 20)
-	if diff := differ(all(t, decoder(t, pipe{bytes.NewReader(both)})), want, 0); diff != "" {
+	if diff := differ(all(t, decoder(t, audiotest.Trickle(bytes.NewReader(both)))), want, 0); diff != "" {
 		t.Errorf("from a pipe: %s", diff)
 	}
 }

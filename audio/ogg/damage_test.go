@@ -6,10 +6,10 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"testing"
 
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/ogg"
 )
 
@@ -45,7 +45,7 @@ func TestDamageIsSilence(t *testing.T) {
 		} {
 			t.Run(codec.name+"/"+tt.name, func(t *testing.T) {
 				broken := tt.damage(slices.Clone(codec.data))
-				for _, r := range []io.Reader{bytes.NewReader(broken), pipe{bytes.NewReader(broken)}} {
+				for _, r := range []io.Reader{bytes.NewReader(broken), audiotest.Trickle(bytes.NewReader(broken))} {
 					got := all(t, decoder(t, r))
 					if len(got) != len(want) {
 						t.Fatalf("got %d frames, want %d", len(got), len(want))
@@ -101,7 +101,7 @@ func TestTruncatedStreamPlaysWhatIsThere(t *testing.T) {
 		if len(got) < len(want)/4 || len(got) > len(want) || differ(got, want[:len(got)], 0) != "" || file.Len() != int64(len(got)) {
 			t.Errorf("%s: got %d frames of %d, length %d", name, len(got), len(want), file.Len())
 		}
-		if diff := differ(all(t, decoder(t, pipe{bytes.NewReader(cut)})), got, 0); diff != "" {
+		if diff := differ(all(t, decoder(t, audiotest.Trickle(bytes.NewReader(cut)))), got, 0); diff != "" {
 			t.Errorf("%s from a pipe: %s", name, diff)
 		}
 	}
@@ -194,7 +194,7 @@ func TestWhatIsNotASoundIsRefused(t *testing.T) {
 		{"theora", theora, ogg.ErrUnsupported},
 		{"no beginning", join([]oggPage{{serial: 7, sequence: 5, lacing: []byte{5}, body: []byte("hello")}}), ogg.ErrMalformed},
 	} {
-		for _, r := range []io.Reader{bytes.NewReader(tt.data), pipe{bytes.NewReader(tt.data)}} {
+		for _, r := range []io.Reader{bytes.NewReader(tt.data), audiotest.Trickle(bytes.NewReader(tt.data))} {
 			if _, err := ogg.NewDecoder(r); !errors.Is(err, tt.want) {
 				t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
 			}
@@ -206,7 +206,7 @@ func TestReadErrorIsReturned(t *testing.T) {
 	data := vorbis(t, sound(t, 44100, 2, 3))
 	broken := errors.New("the cable was pulled")
 	d := decoder(t, io.MultiReader(bytes.NewReader(data[:len(data)/2]), failing{broken}))
-	if _, err := drain(d); !errors.Is(err, broken) {
+	if _, err := audiotest.Drain(d, 700); !errors.Is(err, broken) {
 		t.Errorf("got %v, want %v", err, broken)
 	}
 }
@@ -226,7 +226,7 @@ func TestCommentsThatAskForTooMuch(t *testing.T) {
 		[]byte("\x03vorbis\x00\x00\x00\x00\x01\x00\x00\x00\xff\xff\xff\x7fTITLE=x\x01"),
 		[]byte("\x03vorbis"),
 	} {
-		asked := allocated(func() {
+		asked := audiotest.Allocated(func() {
 			d := decoder(t, bytes.NewReader(replacePacket(data, 1, comments)))
 			if diff := differ(all(t, d), want, 0); diff != "" {
 				t.Error(diff)
@@ -236,15 +236,6 @@ func TestCommentsThatAskForTooMuch(t *testing.T) {
 			t.Errorf("%q asked for %d bytes", comments, asked)
 		}
 	}
-}
-
-// allocated is how many bytes f asks for.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
 
 // replacePacket puts another packet in the place of one of a Vorbis stream.
@@ -311,10 +302,10 @@ func TestVorbisHeadersThatWouldKillAreRefused(t *testing.T) {
 			packets := [][]byte{tt.ident, smallComments, w.b, {0, 0, 0, 0}, {0, 0, 0, 0}}
 			data := join(paginate(5, packets, []int64{0, 0, 0, 100, 200}))
 			var err error
-			asked := allocated(func() {
+			asked := audiotest.Allocated(func() {
 				var d *ogg.Decoder
-				if d, err = ogg.NewDecoder(pipe{bytes.NewReader(data)}); err == nil {
-					_, err = drain(d)
+				if d, err = ogg.NewDecoder(audiotest.Trickle(bytes.NewReader(data))); err == nil {
+					_, err = audiotest.Drain(d, 700)
 				}
 			})
 			if err == nil || asked > 8<<20 {

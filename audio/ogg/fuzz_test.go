@@ -3,51 +3,29 @@ package ogg_test
 import (
 	"bytes"
 	"errors"
-	"io"
 	"math/rand/v2"
-	"os/exec"
 	"testing"
 
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/ogg"
 )
 
-// try decodes a part of what may be anything, in all ways. It must neither
-// panic nor take long.
-func try(data []byte, budget int) (decoded int) {
-	for _, r := range []io.Reader{bytes.NewReader(data), pipe{bytes.NewReader(data)}} {
-		d, err := ogg.NewDecoder(r)
-		if err != nil {
-			continue
+// try decodes a part of what may be anything, in all ways.
+func try(data []byte, most int) int {
+	return audiotest.Try(data, most, ogg.NewDecoder, func(d *ogg.Decoder, err error) bool {
+		if !errors.Is(err, ogg.ErrRateChanged) {
+			return false
 		}
-		buf := make([]frame, 4096)
-		for n := 0; n < budget; {
-			k, err := d.Read(buf)
-			if errors.Is(err, ogg.ErrRateChanged) {
-				d.Next()
-			} else if err != nil {
-				break
-			}
-			n += k + 1
-			decoded += k
-		}
-		d.Tags()
-		for _, n := range []int64{d.Len() / 2, 0, d.Len() - 1} {
-			if d.SeekFrame(n) == nil {
-				_, _ = d.Read(buf)
-			}
-		}
-		d.Close()
-	}
-	return decoded
+		d.Next()
+		return true
+	})
 }
 
 // seeds is streams of each codec, if their encoders are installed.
 func seeds(f testing.TB) (all [][]byte) {
 	f.Helper()
-	for _, name := range []string{"sox", "oggenc", "opusenc", "flac"} {
-		if _, err := exec.LookPath(name); err != nil {
-			return nil
-		}
+	if !audiotest.Installed("sox", "oggenc", "opusenc", "flac") {
+		return nil
 	}
 	wav := sound(f, 48000, 2, 0.2)
 	return [][]byte{
@@ -124,7 +102,7 @@ func FuzzVorbisSetup(f *testing.F) {
 	f.Fuzz(func(t *testing.T, setup, sound []byte) {
 		packets := [][]byte{smallIdent, smallComments, setup, sound, sound, sound}
 		data := join(paginate(5, packets, []int64{0, 0, 0, 0, 128, 250}))
-		if asked := allocated(func() { try(data, 100_000) }); asked > 256<<20 {
+		if asked := audiotest.Allocated(func() { try(data, 100_000) }); asked > 256<<20 {
 			t.Errorf("asked for %d bytes", asked)
 		}
 	})
@@ -140,18 +118,16 @@ func TestMutationsNeverPanic(t *testing.T) {
 	}
 	heard := 0
 	for range times {
-		data := bytes.Clone(all[rnd.IntN(len(all))])
+		data := all[rnd.IntN(len(all))]
 		reach := len(data)
 		if rnd.IntN(2) == 0 {
-			reach = min(reach, 5000) // the headers
+			reach = 5000 // the headers
 		}
-		for range 1 + rnd.IntN(8) {
-			data[rnd.IntN(reach)] = byte(rnd.Uint32())
-		}
+		data = audiotest.Damage(rnd, data, reach, 8)
 		if rnd.IntN(3) > 0 {
 			data = resumIfPages(data)
 		}
-		if asked := allocated(func() { heard += try(data, 50_000) }); asked > 256<<20 {
+		if asked := audiotest.Allocated(func() { heard += try(data, 50_000) }); asked > 256<<20 {
 			t.Errorf("asked for %d bytes", asked)
 		}
 	}

@@ -9,67 +9,24 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jfreymuth/oggvorbis"
 
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/ogg"
 	"airplay2mqtt/audio/tags"
 )
 
 type frame = [2]float32
 
-// tool runs a program that must succeed. Where it is not installed the test is
-// skipped, but not in CI.
-func tool(t testing.TB, name string, args ...string) []byte {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s is not installed", name)
-		}
-		t.Skipf("%s is not installed", name)
-	}
-	cmd := exec.Command(path, args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, stderr.Bytes())
-	}
-	return stdout.Bytes()
-}
-
-// sound writes a WAV file of noise and a tone, different in each channel.
+// sound makes a WAV file of 16 bits.
 func sound(t testing.TB, rate, channels int, seconds float64) string {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "sound.wav")
-	length := fmt.Sprint(seconds)
-	tool(t, "sox", "-R", "-n", "-r", fmt.Sprint(rate), "-b", "16", "-c", fmt.Sprint(channels), name,
-		"synth", length, "pinknoise", "synth", length, "sine", "amod", "3", "gain", "-3")
-	return name
-}
-
-func read(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func write(t testing.TB, data []byte) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "sound.ogg")
-	if err := os.WriteFile(name, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
+	return audiotest.Noise(t, rate, 16, channels, seconds)
 }
 
 // serial makes the streams of a test differ, as those of a chain must.
@@ -78,74 +35,46 @@ func serial() string { return fmt.Sprint(rand.Int32()) }
 func vorbis(t testing.TB, wav string, args ...string) []byte {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "sound.ogg")
-	tool(t, "oggenc", append(append([]string{"-Q", "-s", serial(), "-o", name}, args...), wav)...)
-	return read(t, name)
+	audiotest.Program(t, "", "oggenc", append(append([]string{"-Q", "-s", serial(), "-o", name}, args...), wav)...)
+	return audiotest.Read(t, name)
 }
 
 func opus(t testing.TB, wav string, args ...string) []byte {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "sound.opus")
-	tool(t, "opusenc", append(append([]string{"--quiet", "--serial", serial()}, args...), wav, name)...)
-	return read(t, name)
+	audiotest.Program(t, "", "opusenc", append(append([]string{"--quiet", "--serial", serial()}, args...), wav, name)...)
+	return audiotest.Read(t, name)
 }
 
 func oggFLAC(t testing.TB, wav string, args ...string) []byte {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "sound.oga")
-	tool(t, "flac", append(append([]string{"--ogg", "--serial-number", serial(), "-s", "-f", "-o", name}, args...), wav)...)
-	return read(t, name)
+	audiotest.Program(t, "", "flac", append(append([]string{"--ogg", "--serial-number", serial(), "-s", "-f", "-o", name}, args...), wav)...)
+	return audiotest.Read(t, name)
 }
 
 // reference decodes with ffmpeg, to stereo if there are one or two channels.
 func reference(t testing.TB, data []byte, args ...string) []frame {
 	t.Helper()
-	args = append([]string{"-v", "error", "-i", write(t, data)}, args...)
-	pcm := tool(t, "ffmpeg", append(args, "-f", "f32le", "-c:a", "pcm_f32le", "-")...)
-	out := make([]frame, len(pcm)/8)
-	for i := range out {
-		out[i][0] = math.Float32frombits(binary.LittleEndian.Uint32(pcm[8*i:]))
-		out[i][1] = math.Float32frombits(binary.LittleEndian.Uint32(pcm[8*i+4:]))
-	}
-	return out
+	args = append([]string{"-v", "error", "-i", audiotest.Write(t, "sound.ogg", data)}, args...)
+	pcm := audiotest.Program(t, "", "ffmpeg", append(args, "-f", "f32le", "-c:a", "pcm_f32le", "-")...)
+	return audiotest.Frames(t, pcm, 2)
 }
-
-// pipe hides that a reader can seek, and gives little at a time.
-type pipe struct{ r io.Reader }
-
-func (p pipe) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), 1000)]) }
 
 func decoder(t testing.TB, r io.Reader) *ogg.Decoder {
 	t.Helper()
-	d, err := ogg.NewDecoder(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := audiotest.Open(t, r, ogg.NewDecoder)
 	t.Cleanup(func() { d.Close() })
 	return d
 }
 
 func all(t testing.TB, d *ogg.Decoder) []frame {
 	t.Helper()
-	frames, err := drain(d)
+	frames, err := audiotest.Drain(d, 700)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return frames
-}
-
-// drain reads to the end.
-func drain(d *ogg.Decoder) (frames []frame, err error) {
-	buf := make([]frame, 700)
-	for {
-		n, err := d.Read(buf)
-		frames = append(frames, buf[:n]...)
-		if err == io.EOF {
-			return frames, nil
-		}
-		if err != nil {
-			return frames, err
-		}
-	}
 }
 
 // differ says where two sounds differ by more than most; "" if nowhere.
@@ -188,7 +117,7 @@ func TestVorbisIsWhatFFmpegDecodes(t *testing.T) {
 			if diff := differ(all(t, file), want, closeToRounding); diff != "" {
 				t.Errorf("from a file: %s", diff)
 			}
-			if diff := differ(all(t, decoder(t, pipe{bytes.NewReader(data)})), want, closeToRounding); diff != "" {
+			if diff := differ(all(t, decoder(t, audiotest.Trickle(bytes.NewReader(data)))), want, closeToRounding); diff != "" {
 				t.Errorf("from a pipe: %s", diff)
 			}
 			got := fmt.Sprint(file.Codec(), file.Rate(), file.Channels(), file.Bits(), file.Len(), file.Seekable())
@@ -249,7 +178,7 @@ func TestSurroundVorbisIsMixedToStereo(t *testing.T) {
 // The setup header of 5.1 has codebooks that the engine misreads.
 func TestVorbisOfSixChannelsIsDecodedRight(t *testing.T) {
 	data := vorbis(t, sound(t, 48000, 6, 1))
-	pcm := tool(t, "ffmpeg", "-v", "error", "-i", write(t, data), "-f", "f32le", "-c:a", "pcm_f32le", "-")
+	pcm := audiotest.Program(t, "", "ffmpeg", "-v", "error", "-i", audiotest.Write(t, "sound.ogg", data), "-f", "f32le", "-c:a", "pcm_f32le", "-")
 	want := make([]frame, len(pcm)/24)
 	for i := range want {
 		var c [6]float64 // left, right, centre, LFE, back left, back right
@@ -269,8 +198,8 @@ func TestVorbisOfSixChannelsIsDecodedRight(t *testing.T) {
 
 func TestFFmpegsVorbisIsDecoded(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "sound.ogg")
-	tool(t, "ffmpeg", "-v", "error", "-i", sound(t, 44100, 2, 1), "-c:a", "vorbis", "-strict", "-2", name)
-	data := read(t, name)
+	audiotest.Program(t, "", "ffmpeg", "-v", "error", "-i", sound(t, 44100, 2, 1), "-c:a", "vorbis", "-strict", "-2", name)
+	data := audiotest.Read(t, name)
 	if diff := differ(all(t, decoder(t, bytes.NewReader(data))), reference(t, data), closeToRounding); diff != "" {
 		t.Error(diff)
 	}
@@ -302,7 +231,7 @@ func TestOpusIsCloseToLibopus(t *testing.T) {
 			if snr := ratio(got, want); snr < tt.snr {
 				t.Errorf("got %.1f dB, want %v", snr, tt.snr)
 			}
-			if diff := differ(all(t, decoder(t, pipe{bytes.NewReader(data)})), got, 0); diff != "" {
+			if diff := differ(all(t, decoder(t, audiotest.Trickle(bytes.NewReader(data)))), got, 0); diff != "" {
 				t.Errorf("from a pipe: %s", diff)
 			}
 			if file.Codec() != "opus" || file.Rate() != 48000 || file.Channels() != tt.channels {
@@ -316,8 +245,8 @@ func TestOpusIsCloseToLibopus(t *testing.T) {
 func libopus(t testing.TB, data []byte, channels int) []frame {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "decoded.wav")
-	tool(t, "opusdec", "--quiet", "--float", "--rate", "48000", write(t, data), name)
-	pcm := read(t, name)
+	audiotest.Program(t, "", "opusdec", "--quiet", "--float", "--rate", "48000", audiotest.Write(t, "sound.ogg", data), name)
+	pcm := audiotest.Read(t, name)
 	pcm = pcm[bytes.Index(pcm, []byte("data"))+8:]
 	out := make([]frame, len(pcm)/4/channels)
 	for i := range out {
@@ -371,7 +300,7 @@ func TestFLACIsExact(t *testing.T) {
 		if diff := differ(all(t, file), want, 0); diff != "" {
 			t.Errorf("%d Hz, from a file: %s", rate, diff)
 		}
-		if diff := differ(all(t, decoder(t, pipe{bytes.NewReader(data)})), want, 0); diff != "" {
+		if diff := differ(all(t, decoder(t, audiotest.Trickle(bytes.NewReader(data)))), want, 0); diff != "" {
 			t.Errorf("%d Hz, from a pipe: %s", rate, diff)
 		}
 		if file.Codec() != "flac" || file.Bits() != 16 || file.Len() != int64(len(want)) {
@@ -405,7 +334,7 @@ func TestTags(t *testing.T) {
 			t.Errorf("%s: tags differ (-want +got):\n%s", tt.name, diff)
 		}
 		tt.want.Duration = 0
-		if diff := cmp.Diff(tt.want, decoder(t, pipe{bytes.NewReader(tt.data)}).Tags()); diff != "" {
+		if diff := cmp.Diff(tt.want, decoder(t, audiotest.Trickle(bytes.NewReader(tt.data))).Tags()); diff != "" {
 			t.Errorf("%s from a pipe: tags differ (-want +got):\n%s", tt.name, diff)
 		}
 	}
@@ -480,11 +409,11 @@ func TestStreamThatBeginsInsideAFileSeeks(t *testing.T) {
 	if _, err := r.Seek(12345, io.SeekStart); err != nil {
 		t.Fatal(err)
 	}
-	checkSeeks(t, decoder(t, r), all(t, decoder(t, pipe{bytes.NewReader(data)})), 0, 5)
+	checkSeeks(t, decoder(t, r), all(t, decoder(t, audiotest.Trickle(bytes.NewReader(data)))), 0, 5)
 }
 
 func TestPipesDoNotSeek(t *testing.T) {
-	d := decoder(t, pipe{bytes.NewReader(vorbis(t, sound(t, 44100, 2, 0.2)))})
+	d := decoder(t, audiotest.Trickle(bytes.NewReader(vorbis(t, sound(t, 44100, 2, 0.2)))))
 	if err := d.SeekFrame(0); !errors.Is(err, ogg.ErrNotSeekable) || d.Seekable() || d.Len() != -1 {
 		t.Errorf("got %v, seekable %v, length %d", err, d.Seekable(), d.Len())
 	}

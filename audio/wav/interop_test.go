@@ -2,146 +2,52 @@ package wav_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
-	"io"
-	"math"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
-	"airplay2mqtt/audio/downmix"
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/wav"
 )
 
-// need skips the test where a program is missing, except where all must be
-// there.
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatalf("%s is not installed", p)
-			}
-			t.Skipf("%s is not installed; scripts/setup brings it", p)
-		}
-	}
-}
-
-// run runs a command line without quoting and returns what it writes.
-func run(t *testing.T, dir, line string) []byte {
-	t.Helper()
-	args := strings.Fields(line)
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Dir = dir
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, &stderr)
-	}
-	return out
-}
-
-// samples are what ffmpeg decodes the file to, mixed by our weights.
-func samples(t *testing.T, dir, file string, channels int) frames {
-	t.Helper()
-	raw := run(t, dir, "ffmpeg -v error -i "+file+" -c:a pcm_f32le -f f32le -")
-	in := make([]float32, len(raw)/4)
-	for i := range in {
-		in[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
-	}
-	m, err := downmix.New(channels, downmix.WAVE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := make(frames, len(in)/channels)
-	m.Mix(out, in)
-	return out
-}
-
 func TestFilesOfOtherProgramsAreExact(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	const (
 		sox    = "sox -R -r 44100 -n "
 		noise  = " synth 0.7 pinknoise synth 0.7 sine mix 300-3000 gain -3"
 		ffmpeg = "ffmpeg -v error -y -bitexact -i source.wav "
 	)
 	dir := t.TempDir()
-	run(t, dir, sox+"-c 2 -b 32 source.wav"+noise)
-	for _, f := range []struct {
-		line     string
-		codec    string
-		bits     int
-		channels int
-	}{
-		{sox + "-c 2 -b 8 out.wav" + noise, "pcm", 8, 2},
-		{sox + "-c 1 -b 16 out.wav" + noise, "pcm", 16, 1},
-		{sox + "-c 2 -b 16 out.wav" + noise, "pcm", 16, 2},
-		{sox + "-c 2 -b 24 out.wav" + noise, "pcm", 24, 2},
-		{sox + "-c 2 -b 32 out.wav" + noise, "pcm", 32, 2},
-		{sox + "-c 2 -b 32 -e float out.wav" + noise, "float", 32, 2},
-		{sox + "-c 1 -b 64 -e float out.wav" + noise, "float", 64, 1},
-		{sox + "-c 2 -e a-law out.wav" + noise, "alaw", 8, 2},
-		{sox + "-c 1 -e mu-law out.wav" + noise, "mulaw", 8, 1},
-		{sox + "-c 6 -b 24 out.wav" + noise, "pcm", 24, 6},
-		{sox + "-c 8 -b 16 out.wav" + noise, "pcm", 16, 8},
-		{sox + "-c 3 -e mu-law out.wav" + noise, "mulaw", 8, 3},
-		{sox + "-c 2 -b 16 -t wav - synth 0.7 pinknoise", "pcm", 16, 2},
-		{ffmpeg + "-c:a pcm_s16le -metadata title=T out.wav", "pcm", 16, 2},
-		{ffmpeg + "-c:a pcm_s32le -rf64 always out.wav", "pcm", 32, 2},
-		{ffmpeg + "-c:a pcm_f32le -f wav -", "float", 32, 2},
-		{ffmpeg + "-c:a pcm_f64le -ac 1 out.wav", "float", 64, 1},
-		{ffmpeg + "-c:a pcm_s24le -f wav -", "pcm", 24, 2},
-		{ffmpeg + "-c:a pcm_u8 -ac 1 out.wav", "pcm", 8, 1},
-		{ffmpeg + "-c:a pcm_alaw out.wav", "alaw", 8, 2},
-	} {
-		out := run(t, dir, f.line)
-		if len(out) > 0 {
-			os.WriteFile(filepath.Join(dir, "out.wav"), out, 0o600)
-		}
-		want := samples(t, dir, "out.wav", f.channels)
-		file, err := os.Open(filepath.Join(dir, "out.wav"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, r := range map[string]io.Reader{"file": file, "pipe": pipe{file}} {
-			file.Seek(0, io.SeekStart)
-			d := decode(t, r)
-			if d.Codec() != f.codec || d.Bits() != f.bits || d.Channels() != f.channels || d.Rate() != 44100 {
-				t.Errorf("%s: got %s, %d bits, %d channels, rate %d", f.line, d.Codec(), d.Bits(), d.Channels(), d.Rate())
-			}
-			if n := d.Len(); name == "file" && n != int64(len(want)) {
-				t.Errorf("%s: got length %d, want %d", f.line, n, len(want))
-			}
-			compare(t, name+" of "+f.line, readAll(t, d, 1000), want)
-		}
-		file.Close()
-	}
-}
-
-func compare(t *testing.T, name string, got, want frames) {
-	t.Helper()
-	if len(got) != len(want) || len(want) < 30000 {
-		t.Errorf("%s: got %d frames, want %d", name, len(got), len(want))
-		return
-	}
-	for i := range got {
-		if got[i] != want[i] {
-			t.Errorf("%s: frame %d: got %v, want %v", name, i, got[i], want[i])
-			return
-		}
-	}
+	audiotest.Run(t, dir, sox+"-c 2 -b 32 source.wav"+noise)
+	audiotest.Exact(t, dir, "out.wav", []audiotest.File{
+		{Line: sox + "-c 2 -b 8 out.wav" + noise, Codec: "pcm", Bits: 8, Channels: 2},
+		{Line: sox + "-c 1 -b 16 out.wav" + noise, Codec: "pcm", Bits: 16, Channels: 1},
+		{Line: sox + "-c 2 -b 16 out.wav" + noise, Codec: "pcm", Bits: 16, Channels: 2},
+		{Line: sox + "-c 2 -b 24 out.wav" + noise, Codec: "pcm", Bits: 24, Channels: 2},
+		{Line: sox + "-c 2 -b 32 out.wav" + noise, Codec: "pcm", Bits: 32, Channels: 2},
+		{Line: sox + "-c 2 -b 32 -e float out.wav" + noise, Codec: "float", Bits: 32, Channels: 2},
+		{Line: sox + "-c 1 -b 64 -e float out.wav" + noise, Codec: "float", Bits: 64, Channels: 1},
+		{Line: sox + "-c 2 -e a-law out.wav" + noise, Codec: "alaw", Bits: 8, Channels: 2},
+		{Line: sox + "-c 1 -e mu-law out.wav" + noise, Codec: "mulaw", Bits: 8, Channels: 1},
+		{Line: sox + "-c 6 -b 24 out.wav" + noise, Codec: "pcm", Bits: 24, Channels: 6},
+		{Line: sox + "-c 8 -b 16 out.wav" + noise, Codec: "pcm", Bits: 16, Channels: 8},
+		{Line: sox + "-c 3 -e mu-law out.wav" + noise, Codec: "mulaw", Bits: 8, Channels: 3},
+		{Line: sox + "-c 2 -b 16 -t wav - synth 0.7 pinknoise", Codec: "pcm", Bits: 16, Channels: 2},
+		{Line: ffmpeg + "-c:a pcm_s16le -metadata title=T out.wav", Codec: "pcm", Bits: 16, Channels: 2},
+		{Line: ffmpeg + "-c:a pcm_s32le -rf64 always out.wav", Codec: "pcm", Bits: 32, Channels: 2},
+		{Line: ffmpeg + "-c:a pcm_f32le -f wav -", Codec: "float", Bits: 32, Channels: 2},
+		{Line: ffmpeg + "-c:a pcm_f64le -ac 1 out.wav", Codec: "float", Bits: 64, Channels: 1},
+		{Line: ffmpeg + "-c:a pcm_s24le -f wav -", Codec: "pcm", Bits: 24, Channels: 2},
+		{Line: ffmpeg + "-c:a pcm_u8 -ac 1 out.wav", Codec: "pcm", Bits: 8, Channels: 1},
+		{Line: ffmpeg + "-c:a pcm_alaw out.wav", Codec: "alaw", Bits: 8, Channels: 2},
+	}, wav.NewDecoder)
 }
 
 func TestCompressedFilesOfFFmpegAreRefusedByName(t *testing.T) {
-	need(t, "sox", "ffmpeg")
+	audiotest.Need(t, "sox", "ffmpeg")
 	dir := t.TempDir()
-	run(t, dir, "sox -R -r 44100 -n -c 2 source.wav synth 0.2 sine 440")
+	audiotest.Run(t, dir, "sox -R -r 44100 -n -c 2 source.wav synth 0.2 sine 440")
 	for codec, name := range map[string]string{"adpcm_ms": "Microsoft ADPCM", "adpcm_ima_wav": "IMA ADPCM", "libmp3lame": "MP3"} {
-		out := run(t, dir, "ffmpeg -v error -i source.wav -c:a "+codec+" -f wav -")
+		out := audiotest.Run(t, dir, "ffmpeg -v error -i source.wav -c:a "+codec+" -f wav -")
 		_, err := wav.NewDecoder(bytes.NewReader(out))
 		var e *wav.CodecError
 		if !errors.As(err, &e) || e.Name != name {

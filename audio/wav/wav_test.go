@@ -1,20 +1,19 @@
 package wav_test
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
+	"airplay2mqtt/audio/internal/audiotest"
 	"airplay2mqtt/audio/tags"
 	"airplay2mqtt/audio/wav"
 )
@@ -131,33 +130,13 @@ var files = []file{
 	{"truncated", riff(format(1, 2, 8000, 16), stereo16)[:51], heard16[:1], 2, tags.Tags{}},
 }
 
-// pipe hides that a reader can seek.
-type pipe struct{ io.Reader }
-
-func readAll(t testing.TB, d *wav.Decoder, size int) frames {
-	t.Helper()
-	var got frames
-	buf := make(frames, size)
-	for {
-		n, err := d.Read(buf)
-		got = append(got, buf[:n]...)
-		if err == io.EOF {
-			return got
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func decode(t testing.TB, r io.Reader) *wav.Decoder {
 	t.Helper()
-	d, err := wav.NewDecoder(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return audiotest.Open(t, r, wav.NewDecoder)
 }
+
+// drain decodes what it can in every way.
+func drain(b []byte) { audiotest.Try(b, 1<<20, wav.NewDecoder, nil) }
 
 func TestEveryFormatIsDecoded(t *testing.T) {
 	// A sum of weighted channels may differ in its last bit.
@@ -171,15 +150,15 @@ func TestEveryFormatIsDecoded(t *testing.T) {
 			if diff := cmp.Diff(f.tags, d.Tags()); diff != "" {
 				t.Errorf("file: tags (-want +got):\n%s", diff)
 			}
-			got := readAll(t, d, 3)
+			got := audiotest.ReadAll(t, d, 3)
 			if diff := cmp.Diff(f.want, got, near); diff != "" {
 				t.Errorf("file (-want +got):\n%s", diff)
 			}
-			d = decode(t, pipe{iotest.OneByteReader(strings.NewReader(f.data))})
+			d = decode(t, audiotest.Pipe(iotest.OneByteReader(strings.NewReader(f.data))))
 			if got := d.Len(); got != f.len || d.Seekable() {
 				t.Errorf("pipe: got length %d, seekable %v; want %d", got, d.Seekable(), f.len)
 			}
-			if piped := readAll(t, d, 1000); len(piped) != len(f.want) {
+			if piped := audiotest.ReadAll(t, d, 1000); len(piped) != len(f.want) {
 				t.Errorf("pipe: got %d frames, want %d", len(piped), len(f.want))
 			}
 		})
@@ -206,7 +185,7 @@ func TestTagsBehindTheSamplesAreRead(t *testing.T) {
 	if got, want := d.Tags(), (tags.Tags{Title: "ID3", Artist: "Me"}); !cmp.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := readAll(t, d, 10); len(got) != 3 {
+	if got := audiotest.ReadAll(t, d, 10); len(got) != 3 {
 		t.Errorf("got %d frames, want 3", len(got))
 	}
 }
@@ -255,7 +234,7 @@ var broken = map[string]string{
 
 func TestWhatIsBrokenIsRefused(t *testing.T) {
 	for name, data := range broken {
-		for _, r := range []io.Reader{strings.NewReader(data), pipe{strings.NewReader(data)}} {
+		for _, r := range []io.Reader{strings.NewReader(data), audiotest.Pipe(strings.NewReader(data))} {
 			if _, err := wav.NewDecoder(r); !errors.Is(err, wav.ErrFormat) {
 				t.Errorf("%s: got %v, want ErrFormat", name, err)
 			}
@@ -270,7 +249,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestAnEndlessHeaderEnds(t *testing.T) {
 	for _, head := range []string{riff(), riff() + "abcd\xff\xff\xff\x03", riff() + "id3 \xff\xff\xff\x03"} {
-		r := pipe{io.MultiReader(strings.NewReader(head), zeros{})}
+		r := audiotest.Pipe(io.MultiReader(strings.NewReader(head), zeros{}))
 		if _, err := wav.NewDecoder(r); !errors.Is(err, wav.ErrFormat) {
 			t.Errorf("got %v, want ErrFormat", err)
 		}
@@ -278,13 +257,12 @@ func TestAnEndlessHeaderEnds(t *testing.T) {
 }
 
 func TestAHostileHeaderTakesNoMemory(t *testing.T) {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for _, data := range broken {
-		wav.NewDecoder(pipe{strings.NewReader(data)})
-	}
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > 8<<20 {
+	n := audiotest.Allocated(func() {
+		for _, data := range broken {
+			wav.NewDecoder(audiotest.Pipe(strings.NewReader(data)))
+		}
+	})
+	if n > 8<<20 {
 		t.Errorf("%d bytes were allocated", n)
 	}
 }
@@ -318,37 +296,16 @@ func long(channels, bits, tag int) string {
 func TestSeeksAreExact(t *testing.T) {
 	for _, f := range []struct{ channels, bits, tag int }{{2, 16, 1}, {2, 24, 1}, {1, 8, 1}, {1, 8, 6}, {2, 32, 3}, {6, 24, 1}} {
 		data := long(f.channels, f.bits, f.tag)
-		all := readAll(t, decode(t, strings.NewReader(data)), 777)
+		all := audiotest.ReadAll(t, decode(t, strings.NewReader(data)), 777)
 		if len(all) != 20000 {
 			t.Fatalf("got %d frames, want 20000", len(all))
 		}
-		d := decode(t, strings.NewReader(data))
-		rng := rand.New(rand.NewPCG(3, 4))
-		for range 50 {
-			at := rng.Int64N(20000)
-			if err := d.SeekFrame(at); err != nil {
-				t.Fatal(err)
-			}
-			got := make(frames, 100)
-			n, err := d.Read(got)
-			if err != nil || n == 0 || !cmp.Equal(got[:n], all[at:at+int64(n)]) {
-				t.Fatalf("%+v: frame %d: got %d other frames, %v", f, at, n, err)
-			}
-		}
-		if err := d.SeekFrame(1 << 60); err != nil {
-			t.Fatal(err)
-		}
-		if n, err := d.Read(make(frames, 1)); n != 0 || err != io.EOF {
-			t.Errorf("behind the end: got %d frames, %v; want io.EOF", n, err)
-		}
-		if err := d.SeekFrame(-1); err == nil {
-			t.Error("a seek to frame -1 was accepted")
-		}
+		audiotest.Seeks(t, fmt.Sprintf("%+v", f), []byte(data), all, 50, wav.NewDecoder)
 	}
 }
 
 func TestAPipeCannotSeek(t *testing.T) {
-	d := decode(t, pipe{strings.NewReader(files[0].data)})
+	d := decode(t, audiotest.Pipe(strings.NewReader(files[0].data)))
 	if err := d.SeekFrame(0); !errors.Is(err, wav.ErrNotSeekable) {
 		t.Errorf("got %v, want ErrNotSeekable", err)
 	}
@@ -362,7 +319,7 @@ func TestPositionsCountFromWhereTheReaderStood(t *testing.T) {
 	if err := d.SeekFrame(1); err != nil {
 		t.Fatal(err)
 	}
-	if got := readAll(t, d, 10); !cmp.Equal(got, heard16[1:]) {
+	if got := audiotest.ReadAll(t, d, 10); !cmp.Equal(got, heard16[1:]) {
 		t.Errorf("got %v, want %v", got, heard16[1:])
 	}
 }
@@ -397,31 +354,8 @@ func TestMutatedFilesNeverPanic(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for _, f := range files {
 		for range 300 {
-			b := []byte(f.data)
-			for range 1 + rng.IntN(6) {
-				b[rng.IntN(len(b))] = byte(rng.Uint32())
-			}
+			b := audiotest.Damage(rng, []byte(f.data), len(f.data), 6)
 			drain(b[:1+rng.IntN(len(b))])
-		}
-	}
-}
-
-// drain decodes what it can in every way.
-func drain(b []byte) {
-	for _, r := range []io.Reader{bytes.NewReader(b), pipe{bytes.NewReader(b)}} {
-		d, err := wav.NewDecoder(r)
-		if err != nil {
-			continue
-		}
-		buf := make(frames, 64)
-		for {
-			if _, err := d.Read(buf); err != nil {
-				break
-			}
-		}
-		if d.Seekable() {
-			d.SeekFrame(d.Len() / 2)
-			d.Read(buf)
 		}
 	}
 }

@@ -42,11 +42,14 @@ var floors = map[string][]string{
 	"audio/downmix":  {},
 	"audio/sample":   {},
 	"audio/tags":     {},
-	"discovery":      {},
-	"bridge/config":  {"internal/nearest"},
-	"bridge/media":   {},
-	"bridge/mqtt":    {},
-	"bridge/hass":    {},
+
+	"audio/internal/audiotest": {"audio/downmix"},
+
+	"discovery":     {},
+	"bridge/config": {"internal/nearest"},
+	"bridge/media":  {},
+	"bridge/mqtt":   {},
+	"bridge/hass":   {},
 
 	"internal/atomicfile": {},
 	"internal/chime":      {},
@@ -62,7 +65,7 @@ var floors = map[string][]string{
 
 // testOnly may be imported by tests of any package, and by nothing else that
 // is not listed above.
-var testOnly = []string{"raop/raoptest", "audio/stream/streamtest", "internal/memnet", "internal/interop"}
+var testOnly = []string{"raop/raoptest", "audio/stream/streamtest", "audio/internal/audiotest", "internal/memnet", "internal/interop"}
 
 const module = "airplay2mqtt"
 
