@@ -15,6 +15,7 @@ const (
 	tellTags
 	keepAlive
 	checkTiming
+	yield
 	chores
 )
 
@@ -98,6 +99,8 @@ func (s *Session) do(c chore, k *keeper) {
 		s.plan(keepAlive, time.Now().Add(keepAliveBetween))
 	case checkTiming:
 		s.checkTiming()
+	case yield:
+		s.yield()
 	}
 }
 

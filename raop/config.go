@@ -51,6 +51,15 @@ type Config struct {
 	// Zero: random.
 	ActiveRemote uint32
 
+	// RemoteServer is where the receiver's buttons reach us; it brings its own
+	// DACPID. Nil: nowhere.
+	RemoteServer *RemoteServer
+	// Remote is called when they say something that is news: after the
+	// receiver was answered, from one goroutine for all sessions, so it must
+	// not block. It may be called once more after the session has ended. Nil:
+	// nobody is told.
+	Remote func(Remote)
+
 	// FirstPort and LastPort bound our UDP ports, for firewalls. Each session
 	// needs two. Zero: any.
 	FirstPort, LastPort uint16

@@ -142,6 +142,7 @@ func (d *dialer) session(conn net.Conn, way Auth) (*Session, error) {
 	}
 	if err != nil {
 		conn.Close()
+		s.leaveRemote()
 		return nil, err
 	}
 	s.number, s.url = number, sessionURL(s.near, number)
@@ -163,11 +164,13 @@ func (s *Session) draw() (header rtsp.Header, number uint32, err error) {
 	number = binary.BigEndian.Uint32(b[10:])
 	id, remote := s.cfg.DACPID, s.cfg.ActiveRemote
 	if id == "" {
-		// shairport-sync strips zeros in front of one of the two that it compares.
-		id = fmt.Sprintf("%016X", binary.BigEndian.Uint64(b[14:])|1<<63)
+		id = dacpID(b[14:22])
 	}
 	if remote == 0 {
 		remote = max(1, binary.BigEndian.Uint32(b[22:]))
+	}
+	if rs := s.cfg.RemoteServer; rs != nil {
+		id, remote = rs.DACPID(), rs.enter(s, remote)
 	}
 	header = rtsp.Header{
 		{Name: "User-Agent", Value: s.cfg.UserAgent},

@@ -58,6 +58,7 @@ type Session struct {
 	counts   Stats
 	recorded time.Time // when RECORD was answered
 	refusals refusals
+	remote   remoteState
 
 	asked     chan struct{} // closed when the first timing request was answered
 	lastAsked atomic.Int64  // when the last was, in nanoseconds since born; 0: never
@@ -180,6 +181,9 @@ func (s *Session) Start(ctx context.Context, tl stream.Timeline) error {
 	b := &s.beat
 	if b.running {
 		s.tags.pause(b.line.later(s.offset).tl.FrameAt(now))
+	}
+	if !b.begun {
+		s.remote.started = now
 	}
 	b.line = line{tl: tl, base: b.nextBase(tl.Time)}
 	b.next, b.end = b.line.base, tl.Frame
@@ -361,6 +365,7 @@ func (s *Session) SetVolume(ctx context.Context, level float64) error {
 }
 
 func (s *Session) sendVolume(ctx context.Context, level float64) error {
+	s.noteVolume(level)
 	_, err := s.ask(ctx, rtsp.Request{Method: "SET_PARAMETER",
 		Header: rtsp.Header{{Name: "Content-Type", Value: "text/parameters"}}, Body: volumeBody(level)})
 	return err
@@ -438,6 +443,7 @@ func (s *Session) Close() error {
 func (s *Session) fail(err error) {
 	s.once.Do(func() {
 		s.err = err
+		s.leaveRemote()
 		close(s.over)
 		if s.audio != nil {
 			s.audio.Close()

@@ -25,6 +25,7 @@ type Receiver struct {
 	log     Log
 	lines   []string // the transcript
 	dropped int      // audio packets that came, for Config.Drop
+	sender  sender   // who played last, or plays
 }
 
 // Log is what a receiver remembers. Times are those at which it happened.

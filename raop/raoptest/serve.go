@@ -209,6 +209,7 @@ func (c *caller) announce(req rtsp.Request) rtsp.Response {
 		return code(453, "Not Enough Bandwidth")
 	}
 	c.session = s
+	c.r.remember(req.Header)
 	return ok()
 }
 
