@@ -1,6 +1,9 @@
 package audio
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // A bank is a low-pass filter cut into phases: row p holds its taps for an
 // output frame that lies p/phases of the way between two input frames.
@@ -22,6 +25,26 @@ const (
 	// neighbours of rowsAtMost rows are blended, which is good to 115 dB.
 	rowsAtMost = 1024
 )
+
+// usualBanks are the filters from the rates that sound has mostly to Rate. Each is
+// made when it is first needed, and then shared: that takes nearly a millisecond.
+var usualBanks = func() map[[2]int]func() *bank {
+	banks := map[[2]int]func() *bank{}
+	for _, rate := range []int{48000, 96000, 192000, 88200, 32000, 24000, 22050} {
+		d := int(gcd(int64(rate), Rate))
+		up, down := Rate/d, rate/d
+		banks[[2]int{up, down}] = sync.OnceValue(func() *bank { return newBank(up, down) })
+	}
+	return banks
+}()
+
+// bankFor returns the filter for up/down times the rate.
+func bankFor(up, down int) *bank {
+	if make, ok := usualBanks[[2]int{up, down}]; ok {
+		return make()
+	}
+	return newBank(up, down)
+}
 
 // newBank makes the filter for up/down times the rate.
 func newBank(up, down int) *bank {
@@ -96,9 +119,9 @@ func (k kaiser) at(t float64) float64 {
 
 // bessel is the modified Bessel function of order 0.
 func bessel(x float64) float64 {
-	sum, term := 1.0, 1.0
+	sum, term, square := 1.0, 1.0, x*x/4
 	for k := 1.0; term > sum*1e-12; k++ {
-		term *= (x / 2 / k) * (x / 2 / k)
+		term *= square / (k * k)
 		sum += term
 	}
 	return sum

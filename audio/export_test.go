@@ -11,6 +11,8 @@ import (
 var (
 	Dot           = dot
 	DotGo         = dotGo
+	Grid          = grid
+	GridGo        = gridGo
 	ParsePlaylist = parsePlaylist
 	ParseTitle    = parseTitle
 	Natural       = natural

@@ -311,7 +311,7 @@ func toPackets(b *testing.B, track audio.Track) {
 // BenchmarkOpen measures until a track can be read, without what it reads ahead
 // before it is closed.
 func BenchmarkOpen(b *testing.B) {
-	dir := makeFiles(b, tune(44100, 10*44100), formats)
+	dir := makeFiles(b, tune(44100, 4*60*44100), formats)
 	for _, f := range formats {
 		b.Run(f.file, func(b *testing.B) {
 			var opening time.Duration

@@ -27,6 +27,13 @@ func (q *Quantizer) Quantize(dst []int16, src []Frame) {
 
 // exactly fills dst if all of src are 16-bit values.
 func exactly(dst []int16, src []Frame) bool {
+	whole := len(src) &^ 3
+	return grid(dst[:2*whole], src[:whole]) && gridGo(dst[2*whole:], src[whole:])
+}
+
+// gridGo puts the samples of src into dst until one is no 16-bit value, and tells
+// whether all were.
+func gridGo(dst []int16, src []Frame) bool {
 	for i, f := range src {
 		l, r := f[0]*0x8000, f[1]*0x8000
 		a, b := int16(int32(l)), int16(int32(r))

@@ -85,3 +85,45 @@ func TestQuantizingDoesNotAllocate(t *testing.T) {
 		t.Errorf("got %v allocations, want 0", got)
 	}
 }
+
+func TestBothWaysToFindTheGridAgree(t *testing.T) {
+	off := []float32{
+		0x1p-16, 1, -1.00004, 0.9999999, 1e-30, -1e-40, 65535. / 0x8000, 0x1p16, -0x1p16, 3e38, -3e38,
+		float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()),
+	}
+	on := []float32{0, float32(math.Copysign(0, -1)), -1, 32767. / 0x8000, 0x1p-15, -0x1p-15, 0.5}
+	for frames := range 13 {
+		src := make([]audio.Frame, 4*frames)
+		for i := range src {
+			src[i] = audio.Frame{on[i%len(on)], on[(i/3)%len(on)]}
+		}
+		got, want := make([]int16, 2*len(src)), make([]int16, 2*len(src))
+		if !audio.Grid(got, src) || !audio.GridGo(want, src) || !slices.Equal(got, want) {
+			t.Errorf("%d frames: got %v, want %v", len(src), got, want)
+		}
+		for i := range src {
+			for side := range 2 {
+				for _, v := range off {
+					kept := src[i][side]
+					src[i][side] = v
+					if a, b := audio.Grid(got, src), audio.GridGo(want, src); a || b {
+						t.Errorf("%v in frame %d of %d: got %v and %v, want false", v, i, len(src), a, b)
+					}
+					src[i][side] = kept
+				}
+			}
+		}
+	}
+}
+
+// Every 16-bit value is on the grid.
+func TestAllValuesOfSixteenBitsPass(t *testing.T) {
+	src, want := make([]audio.Frame, 0x8000), make([]int16, 0x10000)
+	for i := range want {
+		want[i] = int16(i)
+		src[i/2][i%2] = float32(int16(i)) / 0x8000
+	}
+	if got := quantize(src...); !slices.Equal(got, want) {
+		t.Error("some values changed")
+	}
+}

@@ -67,7 +67,7 @@ const readAtOnce = 1024
 func newResampler(src Source, rate int) *resampler {
 	d := gcd(int64(src.Rate()), int64(rate))
 	r := &resampler{src: src, rate: rate, up: int64(rate) / d, down: int64(src.Rate()) / d}
-	r.bank = newBank(int(r.up), int(r.down))
+	r.bank = bankFor(int(r.up), int(r.down))
 	r.step, r.left = r.down/r.up, r.down%r.up
 	r.buf = make([]Frame, 0, 2*r.bank.taps+2*readAtOnce)
 	r.begin(0)

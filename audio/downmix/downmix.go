@@ -116,15 +116,28 @@ func (m *Mixer) Mix(dst [][2]float32, in []float32) int {
 			dst[i] = [2]float32{in[i], in[i]}
 		}
 	case m.asIs:
-		for i := range dst {
-			dst[i] = [2]float32(in[2*i:])
-		}
+		pass(dst, in)
 	default:
 		for i := range dst {
 			dst[i] = m.mix(in[i*channels : (i+1)*channels])
 		}
 	}
 	return len(dst)
+}
+
+// pass is Mix for what is stereo already.
+func pass(dst [][2]float32, in []float32) {
+	for len(dst) >= 4 && len(in) >= 8 {
+		to, from := (*[4][2]float32)(dst), (*[8]float32)(in)
+		to[0] = [2]float32(from[0:2])
+		to[1] = [2]float32(from[2:4])
+		to[2] = [2]float32(from[4:6])
+		to[3] = [2]float32(from[6:8])
+		dst, in = dst[4:], in[8:]
+	}
+	for i := range dst {
+		dst[i] = [2]float32(in[2*i:])
+	}
 }
 
 // newMixer scales the weights of a layout so that they add up to 1 on the

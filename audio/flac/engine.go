@@ -101,21 +101,27 @@ func (e *engine) withoutRate(head []byte) []byte {
 type frameReader struct {
 	in    *input
 	rest  []byte // what is at hand
+	next  int    // what comes next of rest
 	end   int    // where rest ends in the window
 	limit int    // what would be read behind it is no frame any more
 }
 
 // pos is how much of the window has been read.
-func (r *frameReader) pos() int { return r.end - len(r.rest) }
+func (r *frameReader) pos() int { return r.end - len(r.rest) + r.next }
 
 func (r *frameReader) Read(p []byte) (int, error) {
-	if len(r.rest) == 0 {
+	if r.next == len(r.rest) {
 		if err := r.more(); err != nil {
 			return 0, err
 		}
 	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
+	if len(p) == 1 {
+		p[0] = r.rest[r.next]
+		r.next++
+		return 1, nil
+	}
+	n := copy(p, r.rest[r.next:])
+	r.next += n
 	return n, nil
 }
 
@@ -129,7 +135,7 @@ func (r *frameReader) more() error {
 	}
 	w := r.in.window()
 	w = w[:min(len(w), r.limit)]
-	r.rest, r.end = w[r.end:], len(w)
+	r.rest, r.next, r.end = w[r.end:], 0, len(w)
 	return nil
 }
 

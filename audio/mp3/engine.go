@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	gomp3 "github.com/hajimehoshi/go-mp3"
 )
@@ -52,10 +53,11 @@ func (e *engine) decode(dst [][2]float32, data []byte, samples int) (_ [][2]floa
 	if _, err := io.ReadFull(e.decoder, pcm); err != nil {
 		return dst, err
 	}
-	for ; len(pcm) > 0; pcm = pcm[4:] {
-		l := int16(binary.LittleEndian.Uint16(pcm))
-		r := int16(binary.LittleEndian.Uint16(pcm[2:]))
-		dst = append(dst, [2]float32{sample(l), sample(r)})
+	done := len(dst)
+	dst = slices.Grow(dst, samples)[:done+samples]
+	for i := range dst[done:] {
+		v := binary.LittleEndian.Uint32(pcm[4*i:])
+		dst[done+i] = [2]float32{sample(int16(v)), sample(int16(v >> 16))}
 	}
 	return dst, nil
 }

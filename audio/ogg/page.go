@@ -80,18 +80,23 @@ var (
 	errNoPage = errors.New("no page")
 )
 
-// sumTable holds the effect of each byte on a sum: polynomial 04c11db7, highest
-// bits first.
-var sumTable = func() (table [256]uint32) {
-	for i := range table {
+// sumTables hold the effect of each byte on a sum, if so many others come behind
+// it: polynomial 04c11db7, highest bits first.
+var sumTables = func() (tables [8][256]uint32) {
+	for i := range tables[0] {
 		sum := uint32(i) << 24
 		for range 8 {
 			carry := sum >> 31
 			sum = sum<<1 ^ carry*0x04c11db7
 		}
-		table[i] = sum
+		tables[0][i] = sum
 	}
-	return table
+	for n := range tables[1:] {
+		for i, sum := range tables[n] {
+			tables[n+1][i] = sum<<8 ^ tables[0][sum>>24]
+		}
+	}
+	return tables
 }()
 
 // pageSum is the sum of a page, for which the page's own sum counts as zeros.
@@ -102,8 +107,14 @@ func pageSum(b []byte) uint32 {
 }
 
 func addSum(sum uint32, b []byte) uint32 {
+	t := &sumTables
+	for ; len(b) >= 8; b = b[8:] {
+		x, y := sum^binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
+		sum = t[7][x>>24] ^ t[6][x>>16&0xff] ^ t[5][x>>8&0xff] ^ t[4][x&0xff] ^
+			t[3][y>>24] ^ t[2][y>>16&0xff] ^ t[1][y>>8&0xff] ^ t[0][y&0xff]
+	}
 	for _, c := range b {
-		sum = sum<<8 ^ sumTable[byte(sum>>24)^c]
+		sum = sum<<8 ^ t[0][byte(sum>>24)^c]
 	}
 	return sum
 }
