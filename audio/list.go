@@ -36,6 +36,9 @@ func (o *Opener) Entries(ctx context.Context, location string) ([]Entry, error) 
 	if err := l.add(ctx, Entry{Location: location}, nil); err != nil {
 		return nil, err
 	}
+	if len(l.entries) == 0 {
+		return nil, &unsupportedError{name: shownLocation(location), what: "a folder without a sound in it"}
+	}
 	return l.entries, nil
 }
 
