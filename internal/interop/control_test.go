@@ -60,7 +60,7 @@ func TestSeekGoesToTheFrame(t *testing.T) {
 	h, tune, ear := playing(t)
 	at := h.order(t, "seek", "7")
 	heard := ear.Hear(t, tune.From(7*time.Second), interop.Exactly)
-	state := h.client.State(t, at, "kitchen", time.Second, func(s interop.State) bool {
+	state := h.client.State(t, at, "kitchen", moment, func(s interop.State) bool {
 		return s.State == "playing" && near(s.Position, 7, 0.2)
 	})
 	h.client.Status(t, state.At, "kitchen", "idle")
@@ -107,7 +107,7 @@ func TestVolumeReachesReceiver(t *testing.T) {
 		h.kitchen.Metadata.Wait(t, at, "pvol", func(data string) bool {
 			return len(data) > len(c.decibels) && data[:len(c.decibels)+1] == c.decibels+","
 		})
-		h.client.State(t, at, "kitchen", time.Second, func(s interop.State) bool {
+		h.client.State(t, at, "kitchen", moment, func(s interop.State) bool {
 			return near(s.Volume, c.volume, 0.01) && near(s.VolumeLevel, c.volume/100, 0.0001) && *s.Muted == c.muted
 		})
 	}

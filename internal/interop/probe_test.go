@@ -95,7 +95,7 @@ func TestProbeIsATopicToo(t *testing.T) {
 			Command string
 			Data    report
 		}
-		h.client.Wait(t, at, "airplay/kitchen/result", time.Second, func(p string) bool {
+		h.client.Wait(t, at, "airplay/kitchen/result", moment, func(p string) bool {
 			return json.Unmarshal([]byte(p), &got) == nil && got.Command == "probe" && got.Data.Streamable != nil
 		})
 		if *got.Data.Streamable != want || want && (got.Data.Codec != "flac" || !near(got.Data.Duration, 1, 0.001)) {

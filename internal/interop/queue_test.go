@@ -3,6 +3,7 @@
 package interop_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,7 +60,124 @@ func TestSoundsInTheQueueFollowWithoutAGap(t *testing.T) {
 	if idle.QueueLength != 0 {
 		t.Errorf("%d wait at the end", idle.QueueLength)
 	}
-	h.client.Wait(t, at, "airplay/kitchen/queue", time.Second, func(p string) bool { return p == "[]" })
+	h.client.Wait(t, at, "airplay/kitchen/queue", moment, func(p string) bool { return p == "[]" })
+	said := queues(t, h, at)
+	if got, want := said[max(0, len(said)-4):], []string{"2.flac 3.ogg 4.mp3", "3.ogg 4.mp3", "4.mp3", ""}; !slices.Equal(got, want) {
+		t.Errorf("the queue ended with %q, want %q", got, want)
+	}
+}
+
+// queues is what waited since an instant, each change once.
+func queues(t *testing.T, h home, at time.Time) []string {
+	t.Helper()
+	var all []string
+	for _, m := range h.client.Since(at, "airplay/kitchen/queue") {
+		var rows []struct {
+			ContentID string `json:"media_content_id"`
+		}
+		if err := json.Unmarshal([]byte(m.Payload), &rows); err != nil {
+			t.Fatalf("queue %q: %v", m.Payload, err)
+		}
+		var names []string
+		for _, r := range rows {
+			names = append(names, r.ContentID)
+		}
+		all = append(all, strings.Join(names, " "))
+	}
+	return slices.Compact(all)
+}
+
+// albumHome is a home with sounds of these lengths, a.wav and so on, each unlike
+// the others.
+func albumHome(t *testing.T, lengths ...time.Duration) (home, []interop.Sound) {
+	t.Helper()
+	var tunes []interop.Sound
+	files := map[string][]byte{}
+	for i, d := range lengths {
+		tunes = append(tunes, interop.Noise(uint64(80+i), d))
+		files[string(rune('a'+i))+".wav"] = tunes[i].WAV()
+	}
+	return newHome(t, files), tunes
+}
+
+func TestNextInTheQueueIsHeardFirst(t *testing.T) {
+	h, tunes := albumHome(t, 2500*time.Millisecond, time.Second, 700*time.Millisecond)
+	ear := h.kitchen.Listen()
+	at := h.tell(t, "play_file", "a.wav")
+	h.tell(t, "play_file", `{"path":"b.wav","enqueue":"add"}`)
+	h.tell(t, "play_file", `{"path":"c.wav","enqueue":"next"}`)
+	ear.Hear(t, slices.Concat(tunes[0], tunes[2], tunes[1]), interop.Exactly)
+	h.client.Status(t, h.client.Status(t, at, "kitchen", "playing").At, "kitchen", "idle")
+}
+
+func TestWhatWaitsStaysWhenSomethingIsPlayedNow(t *testing.T) {
+	h, tunes := albumHome(t, 6*time.Second, time.Second, 700*time.Millisecond)
+	ear := h.kitchen.Listen()
+	h.order(t, "play_file", "a.wav")
+	h.tell(t, "play_file", `{"path":"b.wav","enqueue":"add"}`)
+	ear.HearBeginning(t, tunes[0], interop.Exactly)
+	at := h.order(t, "play_file", `{"path":"c.wav","enqueue":"play"}`)
+	ear.Hear(t, slices.Concat(tunes[2], tunes[1]), interop.Exactly)
+	h.client.Status(t, at, "kitchen", "idle")
+}
+
+func TestPreviousGoesBack(t *testing.T) {
+	h, tunes := albumHome(t, 8*time.Second, 8*time.Second)
+	h.order(t, "play_file", "a.wav")
+	h.tell(t, "play_file", `{"path":"b.wav","enqueue":"add"}`)
+	ear := h.kitchen.Listen()
+	h.order(t, "next", "")
+	ear.HearBeginning(t, tunes[1], interop.Exactly)
+
+	ear = h.kitchen.Listen()
+	h.order(t, "previous", "") // b has just begun: back to a
+	ear.Hear(t, tunes[0][:3*44100+22050], interop.Exactly)
+	ear = h.kitchen.Listen()
+	at := h.order(t, "previous", "") // a has been heard for a while: once more
+	ear.HearBeginning(t, tunes[0], interop.Exactly)
+	h.client.State(t, at, "kitchen", moment, func(s interop.State) bool {
+		return s.State == "playing" && value(s.File) == "a.wav" && s.QueueLength == 1
+	})
+	ear = h.kitchen.Listen()
+	h.order(t, "next", "") // and b still waits
+	ear.HearBeginning(t, tunes[1], interop.Exactly)
+	h.client.Status(t, h.order(t, "next", ""), "kitchen", "idle")
+}
+
+func TestOneSoundIsRepeatedWithoutAGap(t *testing.T) {
+	h, tunes := albumHome(t, 1100*time.Millisecond)
+	ear := h.kitchen.Listen()
+	at := h.tell(t, "play_file", `{"path":"a.wav","repeat":"one"}`)
+	ear.Hear(t, slices.Concat(tunes[0], tunes[0], tunes[0]), interop.Exactly)
+	h.client.Wait(t, at, "airplay/kitchen/state/repeat", moment, func(p string) bool { return p == "one" })
+	at = h.order(t, "set_repeat", "off")
+	h.client.Wait(t, at, "airplay/kitchen/state/repeat", moment, func(p string) bool { return p == "off" })
+	h.client.Status(t, at, "kitchen", "idle")
+	for _, r := range ear.Runs(tunes[0]) {
+		if r.Frames != len(tunes[0]) || r.Sound != 0 {
+			t.Errorf("once was heard from frame %d, %d frames of %d", r.Sound, r.Frames, len(tunes[0]))
+		}
+	}
+}
+
+func TestAllSoundsAreRepeatedInOrder(t *testing.T) {
+	h, tunes := albumHome(t, 900*time.Millisecond, 700*time.Millisecond)
+	ear := h.kitchen.Listen()
+	h.tell(t, "play_file", `{"path":"a.wav","repeat":"all"}`)
+	h.tell(t, "play_file", `{"path":"b.wav","enqueue":"add"}`)
+	ear.Hear(t, slices.Concat(tunes[0], tunes[1], tunes[0], tunes[1], tunes[0]), interop.Exactly)
+	h.client.Status(t, h.order(t, "stop", ""), "kitchen", "idle")
+}
+
+func TestPartOfASoundIsHeard(t *testing.T) {
+	h, tunes := albumHome(t, 4*time.Second)
+	ear := h.kitchen.Listen()
+	at := h.order(t, "play_file", `{"path":"a.wav","start":1.5,"max_duration":1}`)
+	h.client.Status(t, at, "kitchen", "idle")
+	got := ear.Runs(tunes[0])
+	if len(got) != 1 || got[0].Sound != 66150 || got[0].Frames != 44100 {
+		t.Errorf("of frames 66150 to 110250 was heard %s", interop.Describe(got, tunes[0]))
+	}
 }
 
 func TestPlaylistsAndFoldersPlayInTheirOrder(t *testing.T) {
@@ -91,43 +209,13 @@ func TestNextAndClearQueue(t *testing.T) {
 	h.tell(t, "play_file", `{"path":"b.wav","enqueue":"add"}`)
 	h.tell(t, "play_file", `{"path":"c.wav","enqueue":"add"}`)
 	ear.HearBeginning(t, tunes["a.wav"], interop.Exactly)
-	h.client.Wait(t, at, "airplay/kitchen/state/queue_length", 2*time.Second, func(p string) bool { return p == "2" })
+	h.client.Wait(t, at, "airplay/kitchen/state/queue_length", moment, func(p string) bool { return p == "2" })
 	at = h.order(t, "next", "")
 	ear.HearBeginning(t, tunes["b.wav"], interop.Exactly)
 	h.order(t, "clear_queue", "")
-	h.client.Wait(t, at, "airplay/kitchen/state/queue_length", 2*time.Second, func(p string) bool { return p == "0" })
+	h.client.Wait(t, at, "airplay/kitchen/state/queue_length", moment, func(p string) bool { return p == "0" })
 	h.client.State(t, at, "kitchen", 15*time.Second, func(s interop.State) bool { return s.State == "idle" })
 	if runs := ear.Runs(tunes["c.wav"]); len(runs) > 0 {
 		t.Errorf("of what was cleared was heard %s", interop.Describe(runs, tunes["c.wav"]))
 	}
-}
-
-func TestAnotherProgramIsHeardThroughAFIFO(t *testing.T) {
-	tune := interop.Noise(77, 2*time.Second)
-	h := newHome(t, map[string][]byte{"readme.txt": []byte("here is a fifo")})
-	fifo := filepath.Join(h.bridge.Media, "live")
-	pipe(t, nil, "mkfifo", fifo)
-	ear := h.kitchen.Listen()
-	writer, err := os.OpenFile(fifo, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { writer.Close() })
-	go writer.Write(tune.WAV()[44:])
-	at := h.order(t, "play_url", "pcm:"+fifo)
-	ear.Hear(t, tune, interop.Exactly)
-	if got := h.client.Status(t, at, "kitchen", "playing"); got.Duration != nil {
-		t.Errorf("duration: got %s, want null", value(got.Duration))
-	}
-	h.client.Status(t, h.order(t, "stop", ""), "kitchen", "idle")
-}
-
-func TestRadioTellsItsTitles(t *testing.T) {
-	file := pipe(t, interop.Sweep(4*time.Second).WAV(), "lame", "--silent", "-t", "-b", "192", "-", "-")
-	h := newHome(t, nil)
-	at := h.order(t, "play_url", icy(t, file, "First song", "Second song")+"/live.mp3")
-	for _, title := range []string{"First song", "Second song"} {
-		h.client.Wait(t, at, "airplay/kitchen/state/media_title", 15*time.Second, func(p string) bool { return strings.Contains(p, title) })
-	}
-	h.order(t, "stop", "")
 }

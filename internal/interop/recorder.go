@@ -189,10 +189,10 @@ func (e *Ear) wait(want Sound, tol Tolerance) (at, n int) {
 }
 
 // HearBeginning waits until the first frames of a sound have come out, and
-// says when.
+// says when. Silence that it begins with does not count.
 func (e *Ear) HearBeginning(t testing.TB, want Sound, tol Tolerance) Heard {
 	t.Helper()
-	return e.Hear(t, want[:min(len(want), 2*needle)], tol)
+	return e.Hear(t, want[:min(len(want), max(loud(want), 0)+2*needle)], tol)
 }
 
 // Runs takes to pieces what was heard until now.
