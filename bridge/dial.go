@@ -111,7 +111,7 @@ func (d *device) dial(ctx context.Context) (player.Session, error) {
 		})
 		if err == nil {
 			d.reached(true)
-			return session{s}, nil
+			return d.attend(s, address), nil
 		}
 		last = err
 		if !unreachable(err) {
@@ -134,10 +134,7 @@ func unreachable(err error) bool {
 func (d *device) probe(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	dial := d.net.dial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
+	dial := d.net.dialer()
 	for _, address := range d.target.Load().addresses {
 		if conn, err := dial(ctx, "tcp", address); err == nil {
 			conn.Close()
@@ -162,22 +159,3 @@ func (t *target) pairing() string {
 	}
 	return "not_required"
 }
-
-// A session is a raop.Session as a player wants it: the protocol knows only
-// that the receiver hung up, and to a player that means that another sender
-// took it.
-type session struct{ *raop.Session }
-
-func (s session) Err() error {
-	err := s.Session.Err()
-	if errors.Is(err, raop.ErrClosedByReceiver) {
-		return takenOver{err}
-	}
-	return err
-}
-
-type takenOver struct{ error }
-
-func (takenOver) TakenOver() bool { return true }
-
-func (t takenOver) Unwrap() error { return t.error }

@@ -57,6 +57,8 @@ func commands() []command {
 		{"discover", "[-json] [-for 3s]", "list the speakers of the network", discoverHelp, world.discover},
 		{"play", "-to NAME|HOST:PORT FILE|URL|-", "play a sound on speakers, and end", playHelp, world.play},
 		{"probe", "[-json] FILE|URL|-", "ask what a sound is and whether it can be played", probeHelp, world.probe},
+		{"doctor", "[-json] -to NAME|HOST:PORT", "find out why a speaker stays silent", doctorHelp, world.doctor},
+		{"bench", "[-json] [-silent] -to NAME|HOST:PORT", "measure a speaker, and which latency it is good for", benchHelp, world.bench},
 		{"check", "[-config FILE]", "look for mistakes in the configuration", checkHelp, world.check},
 		{"version", "", "say which version this is", "", world.version},
 	}

@@ -1,0 +1,83 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"airplay2mqtt/raop"
+)
+
+// A session is a raop.Session as a player wants it. The protocol knows that
+// the receiver hung up; why, a player has to know: because another sender took
+// it, or because it has gone.
+type session struct {
+	*raop.Session
+	over chan struct{}
+	err  error // set before over is closed
+}
+
+// attend makes a session of one with the receiver at an address.
+func (d *device) attend(s *raop.Session, address string) *session {
+	w := &session{Session: s, over: make(chan struct{})}
+	go func() { // Close waits for it
+		defer close(w.over)
+		<-s.Done()
+		w.err = d.verdict(s.Err(), address)
+	}()
+	return w
+}
+
+// Done is closed when the session is over and it is known why.
+func (s *session) Done() <-chan struct{} { return s.over }
+
+// Err says why the session is over.
+func (s *session) Err() error {
+	select {
+	case <-s.over:
+		return s.err
+	default:
+		return nil
+	}
+}
+
+// Close ends the session and waits for all that belongs to it.
+func (s *session) Close() error {
+	err := s.Session.Close()
+	<-s.over
+	return err
+}
+
+// verdict tells why a session is over. A receiver that closes it and is still
+// there has been taken by another sender; one that refuses connections has gone
+// (docs/protocols/raop.md, connection loss).
+func (d *device) verdict(err error, address string) error {
+	if !errors.Is(err, raop.ErrClosedByReceiver) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	conn, dialled := d.net.dialer()(ctx, "tcp", address)
+	if dialled != nil {
+		d.reached(false)
+		return &refusal{"device_offline", fmt.Sprintf("the device closed the connection and is not there any more: %v", dialled)}
+	}
+	conn.Close()
+	return takenOver{err}
+}
+
+// dialer is what connects to receivers.
+func (n network) dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
+	if n.dial == nil {
+		return new(net.Dialer).DialContext
+	}
+	return n.dial
+}
+
+type takenOver struct{ error }
+
+func (takenOver) TakenOver() bool { return true }
+
+func (t takenOver) Unwrap() error { return t.error }
