@@ -58,6 +58,7 @@ var floors = map[string][]string{
 	"internal/memnet":     {},
 	"internal/nearest":    {},
 	"internal/ntp":        {},
+	"internal/plist":      {},
 	"internal/repo":       {},
 	"internal/rtp":        {"internal/ntp"},
 	"internal/rtsp":       {},
