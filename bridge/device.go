@@ -64,6 +64,7 @@ func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 		},
 		Queue:     d.face.queue,
 		Explain:   explain,
+		HangUp:    time.Duration(override.KeepWarm), // always is negative in both
 		Lead:      latencyOf(override),
 		MaxVolume: float64(override.MaxVolume) / 100,
 		Volume:    rec.Volume,

@@ -105,6 +105,7 @@ func (d *device) dial(ctx context.Context) (player.Session, error) {
 		s, err := raop.Dial(ctx, address, t.raop, &raop.Config{
 			Password:     t.password,
 			Floor:        time.Duration(d.override.Latency), // who names a latency has tried it
+			Announce:     announceOf(d.override),
 			DialContext:  d.net.dial,
 			ListenPacket: d.net.listen,
 			Logger:       d.log,
@@ -150,6 +151,15 @@ func latencyOf(c config.Device) time.Duration {
 		return time.Duration(config.Normal)
 	}
 	return time.Duration(c.Latency)
+}
+
+// announceOf is the latency that a device is told. The plain way is for those
+// that take it at its word (docs/protocols/raop.md, the play line).
+func announceOf(c config.Device) time.Duration {
+	if c.Line == "plain" {
+		return raop.Plain
+	}
+	return 0
 }
 
 // pairing is what the state says about pairing.

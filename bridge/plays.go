@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"airplay2mqtt/audio/pcm"
+	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/internal/nearest"
 )
@@ -163,6 +164,9 @@ func withTimes(f fields, p player.Play) (player.Command, error) {
 	if p.MaxDuration, err = f.seconds("max_duration"); err != nil {
 		return nil, err
 	}
+	if p.Lead, err = f.latency(); err != nil {
+		return nil, err
+	}
 	percent, _, ok, err := f.number("volume")
 	switch {
 	case err != nil:
@@ -174,6 +178,32 @@ func withTimes(f fields, p player.Play) (player.Command, error) {
 		p.Volume = &level
 	}
 	return p, nil
+}
+
+// latency reads how long after the command a sound is heard; absent it is zero.
+func (f fields) latency() (time.Duration, error) {
+	raw, ok := f["latency"]
+	if !ok {
+		return 0, nil
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		s = string(raw)
+	}
+	l, err := config.ParseLatency(strings.ToLower(strings.TrimSpace(s)))
+	if err != nil {
+		return 0, bad("latency must be chime, normal, robust, or a time from 100ms to 10s, not %s", short(raw))
+	}
+	return time.Duration(l), nil
+}
+
+// parsePrepare reads for how long a session is wanted.
+func parsePrepare(f fields) (player.Command, error) {
+	d, err := f.seconds("seconds")
+	if err == nil && d > 24*time.Hour {
+		err = bad("seconds must be at most 86400")
+	}
+	return player.Prepare{For: d}, err
 }
 
 func parseSeek(f fields) (player.Command, error) {

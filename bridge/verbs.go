@@ -46,7 +46,7 @@ type verb struct {
 }
 
 var playKeys = []string{
-	"volume", "title", "artist", "album", "override", "start", "max_duration", "enqueue", "repeat", "mode", "max_age", "ts",
+	"volume", "title", "artist", "album", "override", "start", "max_duration", "enqueue", "repeat", "latency", "mode", "max_age", "ts",
 }
 
 // verbs are all command topics. docs/topics.md lists the same, held by a test.
@@ -68,6 +68,7 @@ var verbs = map[string]verb{
 	"set_volume":       {main: "volume", keys: []string{"fade"}, parse: parseVolume},
 	"set_volume_level": {main: "volume_level", keys: []string{"fade"}, parse: parseVolumeLevel},
 	"mute":             {main: "mute", parse: parseMute},
+	"prepare":          {main: "seconds", parse: parsePrepare},
 }
 
 func verbNames() []string { return slices.Sorted(maps.Keys(verbs)) }
@@ -93,12 +94,16 @@ func parseOrder(name string, payload []byte, now time.Time) (order, error) {
 	if o.expires, err = f.expiry(now); err != nil {
 		return o, err
 	}
-	o.command, err = v.parse(f)
-	if p, ok := o.command.(player.Play); ok {
-		p.Expires = o.expires
-		o.command = p
+	c, err := v.parse(f)
+	if err != nil {
+		return o, err
 	}
-	return o, err
+	if p, ok := c.(player.Play); ok {
+		p.Expires = o.expires
+		c = p
+	}
+	o.command = c
+	return o, nil
 }
 
 // fields are the keys of a command, each still as JSON.

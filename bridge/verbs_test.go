@@ -56,6 +56,13 @@ var orders = []struct {
 	{"mute", "off", player.Mute{To: player.MuteOff}},
 	{"mute", `{"mute":true}`, player.Mute{To: player.MuteOn}},
 	{"mute", "TOGGLE", player.Mute{To: player.MuteToggle}},
+	{"prepare", "", player.Prepare{}},
+	{"prepare", "90", player.Prepare{For: 90 * time.Second}},
+	{"prepare", `{"seconds":5}`, player.Prepare{For: 5 * time.Second}},
+	{"play_file", `{"path":"a.wav","latency":"chime"}`, player.Play{File: "a.wav", Lead: 250 * time.Millisecond}},
+	{"play_file", `{"path":"a.wav","latency":"Robust"}`, player.Play{File: "a.wav", Lead: 2 * time.Second}},
+	{"play_file", `{"path":"a.wav","latency":400}`, player.Play{File: "a.wav", Lead: 400 * time.Millisecond}},
+	{"play_file", `{"path":"a.wav","latency":"1.5s"}`, player.Play{File: "a.wav", Lead: 1500 * time.Millisecond}},
 }
 
 func TestOrders(t *testing.T) {
@@ -105,6 +112,11 @@ func TestOrdersThatCannotBeMeant(t *testing.T) {
 		{"set_volume_level", "40", "volume_level must be from 0 to 1"},
 		{"mute", "maybe", "ON, OFF or TOGGLE"},
 		{"mute", "", "ON, OFF or TOGGLE"},
+		{"prepare", "soon", "seconds must be a number"},
+		{"prepare", "90000", "at most 86400"},
+		{"play_file", `{"path":"a.wav","latency":"soon"}`, "latency must be chime, normal, robust"},
+		{"play_file", `{"path":"a.wav","latency":11000}`, "from 100ms to 10s, not 11000"},
+		{"play_file", `{"path":"a.wav","latency":[1]}`, "latency must be"},
 		{"stop", strings.Repeat("x", 70_000), "70000 bytes"},
 	} {
 		_, _, _, err := bridge.ParseOrder(c.verb, []byte(c.payload), noon)

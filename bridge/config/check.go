@@ -152,6 +152,7 @@ func (r *reading) checkDevice(key string, d *Device) {
 		d.Protocol = "auto"
 	}
 	r.oneOf(key+".protocol", d.Protocol, "auto", "raop")
+	r.oneOf(key+".line", cmp.Or(d.Line, "early"), "early", "plain")
 	r.oneOf(key+".buttons", cmp.Or(d.Buttons, "obey"), "obey", "report")
 	switch {
 	case d.Name == "" && d.ID == "":

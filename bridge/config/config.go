@@ -63,6 +63,7 @@ type Device struct {
 	PasswordFile string  `yaml:"password_file"`
 	Protocol     string  `yaml:"protocol"`   // auto or raop
 	Latency      Latency `yaml:"latency"`    // zero: normal
+	Line         string  `yaml:"line"`       // early (or empty): sound is sent ahead of the announced latency; plain: as announced
 	MaxVolume    Percent `yaml:"max_volume"` // nothing louder than this is ever sent; zero: 100
 	Offset       Offset  `yaml:"offset"`     // how much later (or, below zero, earlier) than the others of a group it plays
 	KeepWarm     Warmth  `yaml:"keep_warm"`  // how long a session is kept after a sound; zero: 10 s

@@ -3,8 +3,8 @@ package player
 import "time"
 
 // A Command is what somebody wants of a speaker: Play, Pause, Resume,
-// PlayPause, Stop, Seek, Next, Previous, ClearQueue, SetRepeat, SetVolume or
-// Mute. It is plain data.
+// PlayPause, Stop, Seek, Next, Previous, ClearQueue, SetRepeat, SetVolume,
+// Mute or Prepare. It is plain data.
 type Command interface{ command() }
 
 // Play plays a sound, or has it wait until others have been played. It is
@@ -120,6 +120,12 @@ const (
 	MuteToggle
 )
 
+// Prepare opens a session, unless there is one, so that the next sound need not
+// wait for it. It is answered when there is one.
+type Prepare struct {
+	For time.Duration // the session is kept for so long at least; 0: 30 s
+}
+
 func (Play) command()       {}
 func (Pause) command()      {}
 func (Resume) command()     {}
@@ -132,3 +138,4 @@ func (ClearQueue) command() {}
 func (SetRepeat) command()  {}
 func (SetVolume) command()  {}
 func (Mute) command()       {}
+func (Prepare) command()    {}

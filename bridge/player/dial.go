@@ -31,11 +31,14 @@ func (p *Player) dialled(ctx context.Context, r result[Session]) {
 	p.dialing = nil
 	resume := p.resuming
 	p.resuming = nil
+	p.warmed(r.err)
 	switch {
 	case r.err == nil:
 	case resume != nil:
 		p.state.Status, p.state.Problem = Paused, p.cfg.Explain(r.err)
 		resume(r.err)
+		return
+	case p.main == nil: // it was only to be ready
 		return
 	default:
 		p.fail(r.err)
@@ -44,11 +47,14 @@ func (p *Player) dialled(ctx context.Context, r result[Session]) {
 	p.warm = false
 	p.session, p.knob.sent = r.made, unset
 	p.cfg.Logger.Info().Msg("session began")
-	if resume != nil {
+	switch {
+	case resume != nil:
 		resume(p.takeUp(ctx))
-		return
+	case p.main == nil:
+		p.stay()
+	default:
+		p.sound(ctx)
 	}
-	p.sound(ctx)
 }
 
 // close closes a session. Another is dialled only then.

@@ -167,11 +167,8 @@ func (p *Player) leave() {
 	p.recall()
 	p.past = nil
 	p.clear()
-	p.dialing.abandon()
-	p.dialing = nil
-	if p.session != nil {
-		p.idle.set(p.cfg.HangUp)
-	}
+	p.hold()
+	p.stay()
 }
 
 // event tells what happens to a playback.

@@ -98,8 +98,7 @@ func (p *Player) detach(ctx context.Context) {
 func (p *Player) giveUpResuming() {
 	p.resuming(ErrReplaced)
 	p.resuming = nil
-	p.dialing.abandon()
-	p.dialing = nil
+	p.hold()
 	p.state.Status = Paused
 }
 

@@ -69,7 +69,8 @@ type Config struct {
 	// "internal" and the error's text.
 	Explain func(error) Problem
 
-	// HangUp is how long a session is kept after the last sound. 0: 10 s.
+	// HangUp is how long a session is kept after the last sound. 0: 10 s;
+	// negative: until it is lost.
 	HangUp time.Duration
 	// Lead is how long after the command a sound begins, beside what dialling
 	// and opening take. 0: 1 s.
@@ -102,7 +103,7 @@ func (c Config) withDefaults() Config {
 	if c.Explain == nil {
 		c.Explain = func(err error) Problem { return Problem{Code: "internal", Message: err.Error()} }
 	}
-	if c.HangUp <= 0 {
+	if c.HangUp == 0 {
 		c.HangUp = 10 * time.Second
 	}
 	if c.Lead <= 0 {
@@ -142,6 +143,8 @@ type Player struct {
 	plays    int           // how many Plays there were
 	artwork  bool          // some was told
 	resuming func(error)   // who waits for a session, to resume; nil: nobody
+	prepared []func(error) // who waits for a session, to have one
+	keep     time.Time     // until when a session is kept at least
 	idle     alarm         // when to hang up
 	look     alarm         // when to ask the session for its confidence
 	retitle  alarm         // when a new title is heard
@@ -289,6 +292,8 @@ func (p *Player) obey(ctx context.Context, o order) {
 		p.setVolume(ctx, c, answer)
 	case Mute:
 		answer(p.mute(ctx, c.To))
+	case Prepare:
+		p.warmUp(ctx, c, answer)
 	default:
 		answer(p.arrange(ctx, c))
 	}
@@ -320,6 +325,7 @@ func (p *Player) quit(life context.Context, end func()) {
 	gone := p.end(ctx, Stopped)
 	giveAll(gone, ErrClosed)
 	p.knob.answer(ErrClosed)
+	p.warmed(ErrClosed)
 	p.hangUp()
 	p.notify()
 

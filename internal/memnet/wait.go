@@ -48,10 +48,10 @@ func newDeadline() *deadline { return &deadline{over: make(chan struct{})} }
 func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.timer != nil {
-		d.timer.Stop()
-		d.timer = nil
+	if d.timer != nil && !d.timer.Stop() {
+		d.over = make(chan struct{}) // the one before is being closed
 	}
+	d.timer = nil
 	select {
 	case <-d.over:
 		d.over = make(chan struct{})
