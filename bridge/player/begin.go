@@ -240,7 +240,7 @@ func tagsAre(tags audio.Tags) func(context.Context, Session) error {
 // placeIs is the news of where in the sound the ear is.
 func placeIs(at time.Duration) func(context.Context, Session) error {
 	return func(ctx context.Context, s Session) error {
-		if t, ok := s.(PositionTaker); ok {
+		if t, ok := as[PositionTaker](s); ok {
 			return t.SetPosition(ctx, at)
 		}
 		return nil
@@ -274,7 +274,7 @@ func (p *Player) observe() {
 	if p.state.Status != Playing {
 		return
 	}
-	if w, ok := p.session.(ClockWatcher); ok {
+	if w, ok := as[ClockWatcher](p.session); ok {
 		p.state.Confidence = w.Confidence()
 		p.look.set(time.Second)
 	}

@@ -45,7 +45,7 @@ func (p *Player) dialled(ctx context.Context, r result[Session]) {
 		return
 	}
 	p.warm = false
-	p.session, p.knob.sent = r.made, unset
+	p.session, p.knob.sent = newMixer(r.made), unset
 	p.cfg.Logger.Info().Msg("session began")
 	switch {
 	case resume != nil:

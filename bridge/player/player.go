@@ -137,7 +137,7 @@ type Player struct {
 	paused   bool
 	since    time.Time // of the pause
 	dialing  *child[Session]
-	session  Session       // nil: none
+	session  Session       // a *mixer; nil: none
 	warm     bool          // it was kept from before what is heard
 	informed chan struct{} // closed when the receiver was told the last news; nil: there were none
 	plays    int           // how many Plays there were

@@ -121,7 +121,7 @@ func (p *Player) applyVolume(ctx context.Context, wanted *float64) {
 
 // adopt takes over the receiver's own volume, if it tells.
 func (p *Player) adopt() {
-	if t, ok := p.session.(VolumeTeller); ok {
+	if t, ok := as[VolumeTeller](p.session); ok {
 		if level, known := t.Volume(); known {
 			p.state.Volume, p.state.VolumeKnown = p.within(level), true
 			p.knob.sent = level

@@ -23,7 +23,7 @@ var floors = map[string][]string{
 	"raop":          {"audio", "audio/alac", "audio/stream", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
 	"raop/raoptest": {"audio", "audio/alac", "internal/rtsp", "internal/rtp", "internal/ntp"},
 	"airplay":       {"internal/features"},
-	"bridge/player": {"audio", "audio/stream"},
+	"bridge/player": {"audio", "audio/alac", "audio/loudness", "audio/stream"},
 	// 2
 	"audio/stream":            {"audio", "audio/alac"},
 	"audio/stream/streamtest": {"audio", "audio/alac", "audio/stream"},
