@@ -321,8 +321,8 @@ func (b *Bridge) remember() {
 	b.states = map[*device]player.State{}
 	b.mu.Unlock()
 	for d, s := range states {
-		if s.VolumeKnown && (d.record.Volume == nil || *d.record.Volume != s.Volume) {
-			level := s.Volume
+		if s.VolumeKnown && (d.record.Volume == nil || *d.record.Volume != s.Chosen) {
+			level := s.Chosen
 			d.record.Volume = &level
 			b.registry.dirty = true
 		}

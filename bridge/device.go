@@ -67,10 +67,25 @@ func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 		HangUp:    time.Duration(override.KeepWarm), // always is negative in both
 		Lead:      latencyOf(override),
 		MaxVolume: float64(override.MaxVolume) / 100,
+		Ceiling:   ceilingOf(b.cfg.QuietHours),
 		Volume:    rec.Volume,
 		Logger:    d.log,
 	})
 	return d
+}
+
+// ceilingOf is what nothing gets past in quiet hours; nil: there are none.
+func ceilingOf(q config.QuietHours) func(time.Time) (float64, time.Time) {
+	if !q.From.Set || q.MaxVolume == 0 {
+		return nil
+	}
+	return func(at time.Time) (float64, time.Time) {
+		quiet, until := q.Within(at)
+		if !quiet {
+			return 1, until
+		}
+		return float64(q.MaxVolume) / 100, until
+	}
 }
 
 // artworkSide is the longest side of a published cover, in pixels.

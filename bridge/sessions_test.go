@@ -90,3 +90,58 @@ func TestPlainLineAnnouncesWhatThereIs(t *testing.T) {
 		})
 	}
 }
+
+func TestQuietHoursTurnDownWhatPlays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := settings(t)
+		minute := time.Now().Hour()*60 + time.Now().Minute()
+		clock := func(later int) config.Clock { return config.Clock{Minute: (minute + later) % (24 * 60), Set: true} }
+		s.QuietHours = config.QuietHours{From: clock(1), To: clock(3), MaxVolume: 20}
+		h, rx := build(t, s, raoptest.Config{Name: "Kitchen"})
+		h.tone("tone.wav", 20)
+		h.say("kitchen/play_file", `{"path":"tone.wav","volume":60,"repeat":"one"}`)
+		h.until("airplay/kitchen/state", `"state":"playing"`)
+		wire := func(want float64) {
+			t.Helper()
+			synctest.Wait()
+			if got := rx[0].Volume(); got < want-0.001 || got > want+0.001 {
+				t.Errorf("volume on the wire: got %v dB, want %v", got, want)
+			}
+		}
+		wire(-12)
+		h.until("airplay/kitchen/state", `"volume":20,`)
+		wire(-24)
+		h.say("kitchen/set_volume", `{"volume":90,"transaction":"louder"}`)
+		h.result("kitchen", "louder")
+		wire(-24)
+		if err := h.stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestAVolumeThatIsHeldDownIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := settings(t)
+		h, _ := build(t, s, raoptest.Config{Name: "Kitchen"})
+		h.say("kitchen/set_volume", "60")
+		h.until("airplay/kitchen/state/volume", "60")
+		if err := h.stop(); err != nil {
+			t.Fatal(err)
+		}
+		minute := time.Now().Hour()*60 + time.Now().Minute()
+		s.QuietHours = config.QuietHours{MaxVolume: 20,
+			From: config.Clock{Minute: minute, Set: true}, To: config.Clock{Minute: (minute + 5) % (24 * 60), Set: true}}
+		for range 2 { // also the second time
+			h.moveIn(s)
+			h.until("airplay/kitchen/state/volume", "20")
+			time.Sleep(10 * time.Second)
+			if err := h.stop(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.moveIn(s)
+		time.Sleep(5 * time.Minute)
+		h.until("airplay/kitchen/state/volume", "60")
+	})
+}

@@ -78,8 +78,8 @@ func live(t *testing.T, random *rand.Rand) {
 			player.Play{File: "album", Enqueue: player.EnqueuePlay, MaxDuration: upTo(5 * time.Second)},
 			player.Next{}, player.Next{}, player.Previous{}, player.ClearQueue{},
 			player.SetRepeat{To: []player.Repeat{player.RepeatOff, player.RepeatOne, player.RepeatAll}[random.IntN(3)]},
-			player.Prepare{For: upTo(time.Minute)},
-		}[random.IntN(25)]
+			player.Prepare{For: upTo(time.Minute)}, player.VolumeChanged{Level: random.Float64()},
+		}[random.IntN(26)]
 		asked.Add(1)
 		var once atomic.Bool
 		if err := h.player.Send(c, func(error) {

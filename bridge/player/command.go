@@ -4,7 +4,7 @@ import "time"
 
 // A Command is what somebody wants of a speaker: Play, Pause, Resume,
 // PlayPause, Stop, Seek, Next, Previous, ClearQueue, SetRepeat, SetVolume,
-// Mute or Prepare. It is plain data.
+// Mute, VolumeChanged or Prepare. It is plain data.
 type Command interface{ command() }
 
 // Play plays a sound, or has it wait until others have been played. It is
@@ -120,22 +120,29 @@ const (
 	MuteToggle
 )
 
+// VolumeChanged says that somebody has turned the speaker's own knob. It is
+// taken over, and not sent back unless it is more than is allowed.
+type VolumeChanged struct {
+	Level float64 // from 0 to 1; 0 is as good as Mute
+}
+
 // Prepare opens a session, unless there is one, so that the next sound need not
 // wait for it. It is answered when there is one.
 type Prepare struct {
 	For time.Duration // the session is kept for so long at least; 0: 30 s
 }
 
-func (Play) command()       {}
-func (Pause) command()      {}
-func (Resume) command()     {}
-func (PlayPause) command()  {}
-func (Stop) command()       {}
-func (Seek) command()       {}
-func (Next) command()       {}
-func (Previous) command()   {}
-func (ClearQueue) command() {}
-func (SetRepeat) command()  {}
-func (SetVolume) command()  {}
-func (Mute) command()       {}
-func (Prepare) command()    {}
+func (Play) command()          {}
+func (Pause) command()         {}
+func (Resume) command()        {}
+func (PlayPause) command()     {}
+func (Stop) command()          {}
+func (Seek) command()          {}
+func (Next) command()          {}
+func (Previous) command()      {}
+func (ClearQueue) command()    {}
+func (SetRepeat) command()     {}
+func (SetVolume) command()     {}
+func (Mute) command()          {}
+func (VolumeChanged) command() {}
+func (Prepare) command()       {}

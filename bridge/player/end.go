@@ -151,7 +151,7 @@ func (p *Player) clear() {
 	p.paused = false
 	p.state = State{
 		Status: Idle,
-		Volume: p.state.Volume, VolumeKnown: p.state.VolumeKnown, Muted: p.state.Muted,
+		Volume: p.state.Volume, VolumeKnown: p.state.VolumeKnown, Muted: p.state.Muted, Chosen: p.state.Chosen,
 		Repeat: p.state.Repeat, Problem: p.state.Problem,
 	}
 	if p.artwork {

@@ -76,8 +76,13 @@ type Config struct {
 	// and opening take. 0: 1 s.
 	Lead time.Duration
 
-	// MaxVolume is what no command gets past. 0: 1.
+	// MaxVolume is what nothing gets past. 0: 1.
 	MaxVolume float64
+	// Ceiling says what nothing gets past at some time, if that is less than
+	// MaxVolume, and when it says something else, zero: never. What is louder
+	// by then is turned down, and louder again when it may. nil: MaxVolume
+	// alone counts.
+	Ceiling func(at time.Time) (level float64, until time.Time)
 	// Volume is what was set before, nil if nobody ever did: then the
 	// receiver's own is left alone, and one that does not tell it gets
 	// FirstVolume. 0: 0.3.
@@ -166,7 +171,8 @@ func New(cfg Config) *Player {
 	p.state.Status, p.round = Idle, 1
 	if v := cfg.Volume; v != nil && !math.IsNaN(*v) {
 		p.knob.chosen = true
-		p.state.Volume, p.state.VolumeKnown = p.within(*v), true
+		p.state.Chosen, p.state.VolumeKnown = min(max(*v, 0), p.cfg.MaxVolume), true
+		p.state.Volume = p.within(p.state.Chosen)
 	}
 	return p
 }
@@ -200,6 +206,7 @@ func (p *Player) Run(ctx context.Context) error {
 	// having been told to end.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
+	p.watchCeiling()
 	for {
 		p.prepare(life)
 		p.notify()
@@ -233,6 +240,8 @@ func (p *Player) Run(ctx context.Context) error {
 			p.dropped(life)
 		case <-p.knob.step.C(): // louder, or softer, by a step
 			p.fade(life)
+		case <-p.knob.curfew.C(): // louder is allowed, or less loud
+			p.comply(life)
 		case <-p.look.C(): // does the receiver follow?
 			p.observe()
 		case <-p.idle.C(): // nothing to do for a while
@@ -292,6 +301,8 @@ func (p *Player) obey(ctx context.Context, o order) {
 		p.setVolume(ctx, c, answer)
 	case Mute:
 		answer(p.mute(ctx, c.To))
+	case VolumeChanged:
+		answer(p.turned(ctx, c.Level))
 	case Prepare:
 		p.warmUp(ctx, c, answer)
 	default:

@@ -42,7 +42,7 @@ func TestASoundIsPlayedFromAcceptanceToTheEnd(t *testing.T) {
 			t.Errorf("heard after %v, want 1.3s", got)
 		}
 		want := player.State{
-			Status: player.Playing, Volume: 0.3, VolumeKnown: true,
+			Status: player.Playing, Volume: 0.3, VolumeKnown: true, Chosen: 0.3,
 			PlaybackID: "p1", File: "bell", Title: "Title of bell", Artist: "Somebody",
 			Since: time.Now(), Confidence: "clock_locked",
 		}
@@ -50,7 +50,7 @@ func TestASoundIsPlayedFromAcceptanceToTheEnd(t *testing.T) {
 			t.Errorf("state (-want +got):\n%s", diff)
 		}
 		time.Sleep(3 * time.Second)
-		want = player.State{Status: player.Idle, Volume: 0.3, VolumeKnown: true}
+		want = player.State{Status: player.Idle, Volume: 0.3, VolumeKnown: true, Chosen: 0.3}
 		if diff := cmp.Diff(want, h.state()); diff != "" {
 			t.Errorf("state at the end (-want +got):\n%s", diff)
 		}

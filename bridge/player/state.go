@@ -21,6 +21,7 @@ type State struct {
 	Volume      float64 // from 0 to 1, true if VolumeKnown; kept while muted
 	VolumeKnown bool
 	Muted       bool
+	Chosen      float64 // Volume, or what it is again when it is not held down any more
 
 	Repeat      Repeat // RepeatOne or RepeatAll; empty: off
 	QueueLength int    // how many sounds wait; none do while idle

@@ -16,7 +16,8 @@ const unset = -1
 // A knob is what the player knows of the volume beside its State.
 type knob struct {
 	chosen bool    // somebody set it, so it is set on every session
-	sent   float64 // what the session was last told; unset: nothing yet
+	sent   float64 // what the session was last told, or has told; unset: nothing yet
+	curfew alarm   // when something else may be allowed
 
 	// Of a fade; step is off while there is none.
 	step     alarm
@@ -34,10 +35,6 @@ func (k *knob) answer(err error) {
 		k.who = nil
 	}
 }
-
-// within holds a level to what is allowed. It is the one place where that is
-// done: every volume that is kept or sent has been here.
-func (p *Player) within(level float64) float64 { return min(max(level, 0), p.cfg.MaxVolume) }
 
 func (p *Player) setVolume(ctx context.Context, c SetVolume, answer func(error)) {
 	level := c.Level
@@ -57,8 +54,13 @@ func (p *Player) setVolume(ctx context.Context, c SetVolume, answer func(error))
 		p.knob.step.set(min(step, c.Fade))
 		return
 	}
-	p.state.Volume, p.state.VolumeKnown = level, true
+	p.take(level)
 	answer(p.turn(ctx))
+}
+
+// take makes a level that is allowed the volume that is.
+func (p *Player) take(level float64) {
+	p.state.Volume, p.state.Chosen, p.state.VolumeKnown = level, level, true
 }
 
 // volume is the volume that is, as far as that is known.
@@ -75,11 +77,11 @@ func (p *Player) fade(ctx context.Context) {
 	k.step.off()
 	part := float64(time.Since(k.began)) / float64(k.lasts)
 	if part >= 1 {
-		p.state.Volume = k.to
+		p.take(p.within(k.to))
 		k.answer(p.turn(ctx))
 		return
 	}
-	p.state.Volume = p.within(k.from + part*(k.to-k.from))
+	p.take(p.within(k.from + part*(k.to-k.from)))
 	if err := p.turn(ctx); err != nil {
 		k.answer(err)
 		return
@@ -109,7 +111,7 @@ func (p *Player) applyVolume(ctx context.Context, wanted *float64) {
 	case wanted != nil && !math.IsNaN(*wanted):
 		p.knob.answer(ErrReplaced)
 		p.knob.chosen = true
-		p.state.Volume, p.state.VolumeKnown = p.within(*wanted), true
+		p.take(p.within(*wanted))
 	case p.knob.chosen:
 	default:
 		p.adopt()
@@ -123,17 +125,17 @@ func (p *Player) applyVolume(ctx context.Context, wanted *float64) {
 func (p *Player) adopt() {
 	if t, ok := as[VolumeTeller](p.session); ok {
 		if level, known := t.Volume(); known {
-			p.state.Volume, p.state.VolumeKnown = p.within(level), true
+			p.take(p.within(level))
 			p.knob.sent = level
 			return
 		}
 	}
-	p.state.Volume, p.state.VolumeKnown = p.volume(), true
+	p.take(p.volume())
 }
 
 // turn tells the session the volume, unless it knows.
 func (p *Player) turn(ctx context.Context) error {
-	level := p.state.Volume
+	level := p.within(p.state.Volume)
 	if p.state.Muted {
 		level = 0
 	}
