@@ -23,6 +23,7 @@ var floors = map[string][]string{
 	"raop":          {"audio", "audio/alac", "audio/stream", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
 	"raop/raoptest": {"audio", "audio/alac", "internal/rtsp", "internal/rtp", "internal/ntp"},
 	"airplay":       {"internal/features"},
+	"airplay/ptp":   {"internal/gptp"},
 	"bridge/player": {"audio", "audio/alac", "audio/loudness", "audio/stream"},
 	// 2
 	"audio/stream":            {"audio", "audio/alac"},
@@ -54,6 +55,7 @@ var floors = map[string][]string{
 	"internal/atomicfile": {},
 	"internal/chime":      {},
 	"internal/features":   {},
+	"internal/gptp":       {},
 	"internal/interop":    {"..."}, // tests of the whole, nothing imports it
 	"internal/memnet":     {},
 	"internal/nearest":    {},
