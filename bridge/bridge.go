@@ -14,6 +14,7 @@ import (
 	"airplay2mqtt/bridge/mqtt"
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/discovery"
+	"airplay2mqtt/raop"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
@@ -35,6 +36,8 @@ type Config struct {
 	DialBroker   func(ctx context.Context) (net.Conn, error)
 	DialContext  func(ctx context.Context, network, address string) (net.Conn, error)
 	ListenPacket func(network, address string) (net.PacketConn, error)
+	Listen       func(network, address string) (net.Listener, error) // for the buttons of speakers
+	Announce     func(ctx context.Context, i discovery.Instance) error
 }
 
 // A Bridge shows receivers on the broker and plays on them what it is told to.
@@ -49,6 +52,7 @@ type Bridge struct {
 	clips   *audio.Cache // of the chimes
 	chimes  string       // the folder, absolute
 	net     network
+	buttons *raop.RemoteServer
 	started time.Time
 
 	chores  errgroup.Group    // what is done beside the switchboard, and waited for
@@ -111,6 +115,9 @@ func New(cfg Config) (*Bridge, error) {
 		states:  map[*device]player.State{},
 	}
 	b.clips = &audio.Cache{Opener: b.opener, Logger: cfg.Logger}
+	if b.buttons, err = raop.NewRemoteServer(raop.RemoteConfig{Logger: cfg.Logger}); err != nil {
+		return nil, err
+	}
 	if b.client, err = b.newClient(); err != nil {
 		return nil, err
 	}
@@ -201,6 +208,9 @@ func (b *Bridge) switchboard(ctx context.Context) {
 	living, cancel := context.WithCancel(ctx)
 	defer cancel()
 	b.players, b.living = new(errgroup.Group), living
+	if b.cfg.Discovery.MDNS { // by which receivers find us
+		b.chores.Go(func() error { return b.serveButtons(living) })
+	}
 	b.begin()
 	b.chores.Go(func() error { return b.clips.Watch(living, b.chimes, 0) })
 	var seekers errgroup.Group

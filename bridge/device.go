@@ -8,6 +8,7 @@ import (
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/discovery"
+	"airplay2mqtt/raop"
 
 	"github.com/rs/zerolog"
 )
@@ -24,11 +25,12 @@ type device struct {
 	end      func()    // ends its player
 
 	// Used by the player's goroutines as well.
-	target atomic.Pointer[target]
-	net    network
-	face   *face
-	player *player.Player
-	log    zerolog.Logger
+	target  atomic.Pointer[target]
+	net     network
+	face    *face
+	player  *player.Player
+	buttons *raop.RemoteServer
+	log     zerolog.Logger
 	// reached tells the switchboard how a dial went; it never blocks.
 	reached func(ok bool)
 }
@@ -46,7 +48,7 @@ func (d *device) name() string {
 
 // newDevice makes a device whose player is not running yet.
 func (b *Bridge) newDevice(rec *record, override config.Device) *device {
-	d := &device{record: rec, override: override, net: b.net}
+	d := &device{record: rec, override: override, net: b.net, buttons: b.buttons}
 	d.log = b.log.With().Str("device", rec.Slug).Logger()
 	d.target.Store(targetOf(rec.Device, override))
 	d.face = newFace(b.tell, b.cfg.MQTT.BaseTopic, rec.Slug, d.target.Load().pairing())

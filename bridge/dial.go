@@ -106,6 +106,8 @@ func (d *device) dial(ctx context.Context) (player.Session, error) {
 			Password:     t.password,
 			Floor:        time.Duration(d.override.Latency), // who names a latency has tried it
 			Announce:     announceOf(d.override),
+			RemoteServer: d.buttons,
+			Remote:       d.pressed,
 			DialContext:  d.net.dial,
 			ListenPacket: d.net.listen,
 			Logger:       d.log,

@@ -9,6 +9,7 @@ import (
 
 	"airplay2mqtt/bridge/mqtt"
 	"airplay2mqtt/bridge/player"
+	"airplay2mqtt/raop"
 )
 
 // A face is what the broker sees of one device: its topics. Its methods may be
@@ -122,6 +123,23 @@ func (f *face) event(e player.Event) {
 	}{Type: e.Type, PlaybackID: e.PlaybackID, Reason: e.Reason, Title: e.Title}
 	if e.Problem != (player.Problem{}) {
 		said.Error = &problem{e.Problem.Code, e.Problem.Message}
+	}
+	f.tell.say(mqtt.Message{Topic: f.topic("event"), Payload: encode(said), QoS: 1})
+}
+
+// pressed tells what the speaker's buttons say.
+func (f *face) pressed(r raop.Remote) {
+	said := struct {
+		Type   string `json:"event_type"`
+		Button string `json:"button"`
+		Volume *int   `json:"volume,omitempty"`
+		Busy   *bool  `json:"busy,omitempty"`
+	}{Type: "remote", Button: r.Kind}
+	switch r.Kind {
+	case raop.RemoteVolume:
+		said.Volume = percent(r.Level)
+	case raop.RemoteBusy:
+		said.Busy = &r.Busy
 	}
 	f.tell.say(mqtt.Message{Topic: f.topic("event"), Payload: encode(said), QoS: 1})
 }

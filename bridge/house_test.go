@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,7 @@ type house struct {
 	ear    *ear
 	media  string
 	found  chan discovery.Event
+	call   chan string // where speakers call when their buttons are pressed
 	stop   func() error
 }
 
@@ -57,7 +59,7 @@ func settings(t *testing.T) config.Config {
 // build makes a house with the receivers on 10.0.0.20 and up, and moves in.
 func build(t *testing.T, s config.Config, receivers ...raoptest.Config) (*house, []*raoptest.Receiver) {
 	t.Helper()
-	h := &house{t: t, lan: memnet.New(), media: s.Media.Folders[0], found: make(chan discovery.Event, 16)}
+	h := &house{t: t, lan: memnet.New(), media: s.Media.Folders[0], found: make(chan discovery.Event, 16), call: make(chan string, 1)}
 	var err error
 	if h.broker, err = mqtt.StartBroker(mqtt.BrokerConfig{}); err != nil {
 		t.Fatal(err)
@@ -92,6 +94,16 @@ func (h *house) moveIn(s config.Config) {
 		DialBroker:   func(context.Context) (net.Conn, error) { return h.broker.Pipe(), nil },
 		DialContext:  us.DialContext,
 		ListenPacket: us.ListenPacket,
+		Listen:       us.Listen,
+		Announce: func(ctx context.Context, i discovery.Instance) error {
+			select {
+			case <-h.call:
+			default:
+			}
+			h.call <- net.JoinHostPort(us.Addr().String(), strconv.Itoa(int(i.Port)))
+			<-ctx.Done()
+			return ctx.Err()
+		},
 	})
 	if err != nil {
 		h.t.Fatal(err)
