@@ -38,6 +38,7 @@ func Open(t testing.TB) *House {
 	if err != nil {
 		t.Fatal(err)
 	}
+	excuse(t)
 	return h
 }
 
