@@ -98,7 +98,7 @@ func (r *resender) allowed(now time.Time) bool {
 func (r *resender) resend(seq uint16, now time.Time) {
 	s := r.s
 	s.mu.Lock()
-	packet := s.beat.ring.find(seq, now)
+	packet := s.beat.ring.Find(seq, now)
 	if packet != nil {
 		r.packet = append(rtp.Resend{Seq: seq}.AppendTo(r.packet[:0]), packet...)
 		s.counts.Resent++

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"airplay2mqtt/internal/ntp"
+	"airplay2mqtt/internal/parameter"
 	"airplay2mqtt/internal/rtsp"
 )
 
@@ -407,7 +408,7 @@ func (s *Session) askVolume(ctx context.Context) {
 		s.log.Debug().Err(err).Msg("receiver does not tell its volume")
 		return
 	}
-	if level, ok := parseVolume(resp.Body); ok {
+	if level, ok := parameter.ParseVolume(resp.Body); ok {
 		s.mu.Lock()
 		s.volume = volume{level: level, known: true}
 		s.mu.Unlock()

@@ -4,24 +4,29 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rsa"
+	"encoding/binary"
 	"encoding/hex"
 	"io"
 	"net/netip"
 
 	"airplay2mqtt/audio"
+	"airplay2mqtt/internal/parameter"
 )
 
 // What follows is for tests of bytes that cannot be told apart on the wire.
 
-func DescribeTags(t audio.Tags) []byte { return describeTags(t) }
+func DescribeTags(t audio.Tags) []byte { return parameter.Tags(t) }
 
 // Listing returns a DMAP listing item of code and text in turn.
 func Listing(codesAndTexts ...string) []byte {
-	var d dmap
-	for i := 0; i < len(codesAndTexts); i += 2 {
-		d = d.text(codesAndTexts[i], codesAndTexts[i+1])
+	item := func(code string, b []byte) []byte {
+		return append(binary.BigEndian.AppendUint32([]byte(code), uint32(len(b))), b...)
 	}
-	return dmap{}.bytes("mlit", d)
+	var all []byte
+	for i := 0; i < len(codesAndTexts); i += 2 {
+		all = append(all, item(codesAndTexts[i], []byte(codesAndTexts[i+1]))...)
+	}
+	return item("mlit", all)
 }
 
 func Describe(near, far string, pcm bool, keys string) []byte {
@@ -30,9 +35,9 @@ func Describe(near, far string, pcm bool, keys string) []byte {
 
 func SessionURL(near string) string { return sessionURL(netip.MustParseAddr(near), 7) }
 
-func VolumeBody(level float64) []byte         { return volumeBody(level) }
-func ParseVolume(body []byte) (float64, bool) { return parseVolume(body) }
-func FitArtwork(b []byte) ([]byte, string)    { return fitArtwork(b) }
+func VolumeBody(level float64) []byte         { return parameter.Volume(level) }
+func ParseVolume(body []byte) (float64, bool) { return parameter.ParseVolume(body) }
+func FitArtwork(b []byte) ([]byte, string)    { return parameter.Artwork(b) }
 func AppendPCM(b, frame []byte) []byte        { return appendPCM(b, frame) }
 func ParseTransport(s string) (a, c, t uint16, err error) {
 	p, err := parseTransport(s)

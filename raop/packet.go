@@ -11,11 +11,20 @@ import (
 	"airplay2mqtt/internal/rtp"
 )
 
+// ringSize is how many packets are remembered, 8.2 s: as many as
+// shairport-sync has room for.
+const ringSize = 1024
+
+const slotSize = rtp.HeaderSize + alac.PacketSize
+
 // packet builds the next packet in the ring: header and payload, unencrypted.
 func (b *beat) packet(p stream.Packet, ssrc uint32, pcm bool) []byte {
 	h := rtp.Header{Marker: b.marker, Seq: b.seq, Time: b.line.rtp(p.Frame), SSRC: ssrc}
 	b.next, b.end = h.Time+alac.FramesPerPacket, p.Frame+alac.FramesPerPacket
-	packet := h.AppendTo(b.ring.claim(b.seq))
+	if b.ring == nil {
+		b.ring = rtp.NewRing(ringSize, slotSize)
+	}
+	packet := h.AppendTo(b.ring.Claim(b.seq))
 	if pcm {
 		return appendPCM(packet, p.Payload)
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"airplay2mqtt/internal/parameter"
 	"airplay2mqtt/internal/rtsp"
 )
 
@@ -94,7 +95,9 @@ func (s *Session) hearVolume(level float64, now time.Time) bool {
 }
 
 // alike tells whether two levels are the same to a receiver that rounds.
-func alike(a, b float64) bool { return math.Abs(decibels(a)-decibels(b)) < sameVolume }
+func alike(a, b float64) bool {
+	return math.Abs(parameter.Decibels(a)-parameter.Decibels(b)) < sameVolume
+}
 
 // noteVolume remembers that a volume is about to be sent, if it is another
 // than the receiver has.

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"airplay2mqtt/internal/parameter"
 )
 
 // What is read of a request at most. Those of receivers have 100 to 300 bytes.
@@ -142,7 +144,7 @@ func property(name, value string) (Remote, bool) {
 	}
 	switch name {
 	case "dmcp.device-volume":
-		return Remote{Kind: RemoteVolume, Level: level(v)}, true
+		return Remote{Kind: RemoteVolume, Level: parameter.Level(v)}, true
 	case "dmcp.volume":
 		return Remote{Kind: RemoteVolume, Level: min(max(v/100, 0), 1)}, true
 	case "dmcp.device-prevent-playback", "dmcp.device-busy":

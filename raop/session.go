@@ -14,6 +14,7 @@ import (
 	"airplay2mqtt/audio/alac"
 	"airplay2mqtt/audio/stream"
 	"airplay2mqtt/internal/ntp"
+	"airplay2mqtt/internal/parameter"
 	"airplay2mqtt/internal/rtp"
 	"airplay2mqtt/internal/rtsp"
 
@@ -85,10 +86,10 @@ type beat struct {
 	sent      bool // something was sent since RECORD or FLUSH
 	marker    bool // the next packet is the first of its line
 	seq       uint16
-	next      uint32 // the time stamp behind the last packet
-	end       int64  // its frame on the line
-	announced uint32 // latency in frames
-	ring      ring
+	next      uint32    // the time stamp behind the last packet
+	end       int64     // its frame on the line
+	announced uint32    // latency in frames
+	ring      *rtp.Ring // made when the first packet comes
 	sync      syncPlan
 }
 
@@ -284,7 +285,7 @@ func (s *Session) stamp(p stream.Packet, now time.Time) ([]byte, error) {
 	if s.crypt != nil {
 		s.crypt.encrypt(packet[rtp.HeaderSize:])
 	}
-	b.ring.keep(b.seq, len(packet), due)
+	b.ring.Keep(b.seq, len(packet), due)
 	b.seq++
 	b.sent, b.marker = true, false
 	s.counts.Packets++
@@ -302,7 +303,7 @@ func (s *Session) Flush(ctx context.Context) error {
 		s.tags.pause(b.line.later(s.offset).tl.FrameAt(time.Now()))
 	}
 	b.running, b.sent = false, false
-	b.ring.forget()
+	b.ring.Forget()
 	s.mu.Unlock()
 	if !sent {
 		return nil // AirConnect takes no FLUSH at the position of RECORD
@@ -337,6 +338,8 @@ func rtpInfo(seq uint16, rtptime uint32) string {
 	return fmt.Sprintf("seq=%d;rtptime=%d", seq, rtptime)
 }
 
+var errLevel = errors.New("raop: a volume is from 0 to 1")
+
 // SetVolume sets the receiver's volume, from 0 to 1.
 func (s *Session) SetVolume(ctx context.Context, level float64) error {
 	if math.IsNaN(level) {
@@ -367,7 +370,7 @@ func (s *Session) SetVolume(ctx context.Context, level float64) error {
 func (s *Session) sendVolume(ctx context.Context, level float64) error {
 	s.noteVolume(level)
 	_, err := s.ask(ctx, rtsp.Request{Method: "SET_PARAMETER",
-		Header: rtsp.Header{{Name: "Content-Type", Value: "text/parameters"}}, Body: volumeBody(level)})
+		Header: rtsp.Header{{Name: "Content-Type", Value: "text/parameters"}}, Body: parameter.Volume(level)})
 	return err
 }
 

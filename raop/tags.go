@@ -8,6 +8,7 @@ import (
 
 	"airplay2mqtt/audio"
 	"airplay2mqtt/audio/stream"
+	"airplay2mqtt/internal/parameter"
 	"airplay2mqtt/internal/rtsp"
 )
 
@@ -139,7 +140,7 @@ func (s *Session) tellTags() {
 	}
 	rtptime := fmt.Sprintf("rtptime=%d", w.line.rtp(w.first))
 	if w.wanted.Has(MetadataText) {
-		s.tell(MetadataText, "application/x-dmap-tagged", rtptime, describeTags(w.tags))
+		s.tell(MetadataText, "application/x-dmap-tagged", rtptime, parameter.Tags(w.tags))
 	}
 	if w.wanted.Has(MetadataArtwork) {
 		s.tellArtwork(w, rtptime)
@@ -147,7 +148,7 @@ func (s *Session) tellTags() {
 }
 
 func (s *Session) tellArtwork(w telling, rtptime string) {
-	image, kind := fitArtwork(w.tags.Artwork)
+	image, kind := parameter.Artwork(w.tags.Artwork)
 	if image == nil && !w.clear {
 		return
 	}

@@ -20,7 +20,7 @@ var floors = map[string][]string{
 	// 4
 	"bridge": {"raop", "airplay", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/nearest", "internal/atomicfile"},
 	// 3
-	"raop":          {"audio", "audio/alac", "audio/stream", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
+	"raop":          {"audio", "audio/alac", "audio/stream", "internal/parameter", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
 	"raop/raoptest": {"audio", "audio/alac", "internal/rtsp", "internal/rtp", "internal/ntp"},
 	"airplay":       {"internal/features"},
 	"airplay/ptp":   {"internal/gptp"},
@@ -60,6 +60,7 @@ var floors = map[string][]string{
 	"internal/memnet":     {},
 	"internal/nearest":    {},
 	"internal/ntp":        {},
+	"internal/parameter":  {"audio"},
 	"internal/plist":      {},
 	"internal/repo":       {},
 	"internal/rtp":        {"internal/ntp"},

@@ -1,4 +1,4 @@
-package raop
+package parameter
 
 import (
 	"bytes"
@@ -17,10 +17,10 @@ const (
 	artworkPixels = 12 << 20
 )
 
-// fitArtwork returns the image as a receiver takes it, and its media type:
+// Artwork returns the image as a receiver takes it, and its media type:
 // unchanged if it is small enough, else smaller and as JPEG. It returns nil
 // for what is no JPEG or PNG.
-func fitArtwork(b []byte) (fitting []byte, mediaType string) {
+func Artwork(b []byte) (fitting []byte, mediaType string) {
 	c, format, err := image.DecodeConfig(bytes.NewReader(b))
 	if err != nil {
 		return nil, ""

@@ -1,42 +1,39 @@
-package raop
+package parameter
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 )
 
-var errLevel = errors.New("raop: a volume is from 0 to 1")
-
-// decibels maps a level from 0 to 1 to what receivers take: -30 to 0, and
+// Decibels maps a level from 0 to 1 to what receivers take: -30 to 0, and
 // -144 for silence.
-func decibels(level float64) float64 {
+func Decibels(level float64) float64 {
 	if level <= 0 {
 		return -144
 	}
 	return 30 * (min(level, 1) - 1)
 }
 
-// level is the inverse of decibels, for what receivers say.
-func level(decibels float64) float64 {
+// Level is the inverse of Decibels, for what receivers say.
+func Level(decibels float64) float64 {
 	return min(max(1+decibels/30, 0), 1)
 }
 
-// volumeBody returns the body of the request that sets a volume.
-func volumeBody(level float64) []byte {
-	s := strconv.FormatFloat(decibels(level), 'f', 6, 64)
+// Volume returns the body of the request that sets a volume.
+func Volume(level float64) []byte {
+	s := strconv.FormatFloat(Decibels(level), 'f', 6, 64)
 	if s == "-0.000000" {
 		s = "0.000000"
 	}
 	return fmt.Appendf(nil, "volume: %s\r\n", s)
 }
 
-// parseVolume finds the volume in what a receiver answers; shairport-sync 4
+// ParseVolume finds the volume in what a receiver answers; shairport-sync 4
 // and 5 put an empty line in front of it.
-func parseVolume(body []byte) (float64, bool) {
+func ParseVolume(body []byte) (float64, bool) {
 	for line := range bytes.Lines(body) {
 		name, value, _ := strings.Cut(string(line), ":")
 		if !strings.EqualFold(strings.TrimSpace(name), "volume") {
@@ -46,7 +43,7 @@ func parseVolume(body []byte) (float64, bool) {
 		if err != nil || math.IsNaN(db) {
 			return 0, false
 		}
-		return level(db), true
+		return Level(db), true
 	}
 	return 0, false
 }

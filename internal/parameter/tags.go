@@ -1,4 +1,4 @@
-package raop
+package parameter
 
 import (
 	"encoding/binary"
@@ -27,9 +27,9 @@ func (d dmap) long(code string, n uint32) dmap {
 	return d.bytes(code, binary.BigEndian.AppendUint32(nil, n))
 }
 
-// describeTags returns the listing item of a track. Title, artist and album
+// Tags returns the listing item of a track. Title, artist and album
 // are always there, if empty, so that those of the track before do not stay.
-func describeTags(t audio.Tags) []byte {
+func Tags(t audio.Tags) []byte {
 	const music = 2
 	d := dmap{}.byte("mikd", music).text("minm", t.Title).text("asar", t.Artist).text("asal", t.Album)
 	if t.Genre != "" {
