@@ -22,6 +22,9 @@
 // resampling and mixing are ours, where the channels belong, and the tags. Its
 // floats hold samples of up to 24 bits exactly.
 //
+// A [Converter] is another guest: it makes of a film one that players of AirPlay
+// receivers know, and so looks at pictures too.
+//
 // An MP4 file may have its index at its end, where a pipe is no use. Such a file
 // is handed over with the index in front if the reader can seek, or if it is so
 // small that it can be kept in memory.
