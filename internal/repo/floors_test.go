@@ -25,6 +25,9 @@ var floors = map[string][]string{
 	"airplay":       {"internal/features"},
 	"airplay/ptp":   {"internal/gptp"},
 	"bridge/player": {"audio", "audio/alac", "audio/loudness", "audio/stream"},
+
+	"airplay/film":        {},
+	"airplay/mediaserver": {"airplay/film"},
 	// 2
 	"audio/stream":            {"audio", "audio/alac"},
 	"audio/stream/streamtest": {"audio", "audio/alac", "audio/stream"},

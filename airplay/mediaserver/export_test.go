@@ -1,0 +1,4 @@
+package mediaserver
+
+// Rewrite is rewrite, for its fuzz target.
+var Rewrite = rewrite
