@@ -144,7 +144,7 @@ func (p *Player) opened(ctx context.Context, r result[audio.Track]) {
 // sound lets the sound be heard, once it is open and there is a session.
 func (p *Player) sound(ctx context.Context) {
 	b := p.main
-	if b == nil || b.track.Source == nil || p.session == nil || p.paused || p.show != nil {
+	if b == nil || b.track.Source == nil || p.session == nil || p.paused || p.show != nil || p.occupied() {
 		return
 	}
 	if b.request.late(time.Now().Add(p.lead(b))) && !b.began {

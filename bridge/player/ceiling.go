@@ -41,7 +41,7 @@ func (p *Player) watchCeiling() {
 func (p *Player) comply(ctx context.Context) {
 	p.watchCeiling()
 	level := p.within(p.state.Chosen)
-	if !p.state.VolumeKnown || level == p.state.Volume {
+	if !p.state.VolumeKnown || level == p.state.Volume && p.raised == nil {
 		return
 	}
 	p.knob.answer(ErrReplaced)
@@ -58,7 +58,7 @@ func (p *Player) turned(ctx context.Context, level float64) error {
 	}
 	level = min(max(level, 0), 1)
 	p.knob.answer(ErrReplaced)
-	p.knob.sent = level
+	p.knob.sent, p.raised = level, nil
 	p.state.Muted = level == 0
 	if level > 0 {
 		p.take(p.within(level))

@@ -54,13 +54,18 @@ func live(t *testing.T, random *rand.Rand) {
 	h.put("bell", second/2)
 	h.put("music", 20*second)
 	h.put("radio", 20*second)
+	h.hang("bell", second)
+	h.hang("speech", 5*second)
 	radio := h.sounds["radio"]
 	radio.Live = true
 	h.sounds["radio"] = radio
 
+	policies := []player.Policy{player.Duck, player.Interrupt, player.Skip, player.Wait}
 	var asked, answered atomic.Int64
-	for range 200 {
-		h.set(func() { h.dialTake, h.openTake = upTo(2*time.Second), upTo(2*time.Second) })
+	for range 300 {
+		h.set(func() {
+			h.dialTake, h.openTake, h.clipTake = upTo(2*time.Second), upTo(2*time.Second), upTo(10*time.Second)
+		})
 		h.set(func() {
 			h.sounds["album"] = audio.Track{Source: streamtest.Sound(20 * second).Seekable()}
 		})
@@ -68,7 +73,7 @@ func live(t *testing.T, random *rand.Rand) {
 			err := []error{nil, errors.New("the wire is cut"), takenOver{}}[random.IntN(3)]
 			h.session(n - 1).hangUp(err)
 		}
-		c := []player.Command{
+		commands := []player.Command{
 			player.Play{File: "bell"}, player.Play{File: "music"}, player.Play{File: "album"}, player.Play{URL: "radio"}, player.Play{File: "none"},
 			player.Pause{}, player.Resume{}, player.PlayPause{}, player.PlayPause{}, player.Stop{},
 			player.Seek{To: upTo(30 * time.Second)}, player.Seek{To: -upTo(5 * time.Second), Relative: true},
@@ -79,7 +84,12 @@ func live(t *testing.T, random *rand.Rand) {
 			player.Next{}, player.Next{}, player.Previous{}, player.ClearQueue{},
 			player.SetRepeat{To: []player.Repeat{player.RepeatOff, player.RepeatOne, player.RepeatAll}[random.IntN(3)]},
 			player.Prepare{For: upTo(time.Minute)}, player.VolumeChanged{Level: random.Float64()},
-		}[random.IntN(26)]
+			player.Announce{Clips: ring("bell").Clips, Policy: policies[random.IntN(4)], Volume: &player.Loudness{Level: random.Float64()}, Key: fmt.Sprint(random.IntN(3))},
+			player.Announce{Clips: []player.Sound{{Chime: "bell"}, {URL: "speech"}}, Priority: random.IntN(3), Policy: policies[random.IntN(4)], Expires: time.Now().Add(upTo(20 * time.Second))},
+			player.Announce{Clips: []player.Sound{{URL: "none"}}, Unmute: true}, player.Announce{Clips: ring("bell").Clips, Unmute: true, Lasts: upTo(20 * time.Second)},
+			player.Hush{}, player.Restore{Level: random.Float64()},
+		}
+		c := commands[random.IntN(len(commands))]
 		asked.Add(1)
 		var once atomic.Bool
 		if err := h.player.Send(c, func(error) {
@@ -102,10 +112,23 @@ func live(t *testing.T, random *rand.Rand) {
 		t.Errorf("%d commands were asked, %d answered", asked.Load(), answered.Load())
 	}
 	ends := map[string]int{}
+	begun := map[string]bool{}
 	for _, e := range h.happened() {
-		if id, rest, _ := strings.Cut(e, " "); !strings.HasPrefix(rest, player.PlaybackStarted) {
+		id, rest, _ := strings.Cut(e, " ")
+		switch {
+		case strings.HasPrefix(rest, player.AnnouncementStarted):
+			begun[id] = true
+		case !strings.HasPrefix(rest, player.PlaybackStarted):
 			ends[id]++
 		}
+	}
+	for id := range begun {
+		if ends[id] != 1 {
+			t.Errorf("announcement %s began and ended %d times", id, ends[id])
+		}
+	}
+	if len(begun) < 5 {
+		t.Errorf("%d announcements were heard, which proves little", len(begun))
 	}
 	for id, n := range ends {
 		if n != 1 {
@@ -114,6 +137,11 @@ func live(t *testing.T, random *rand.Rand) {
 	}
 	if len(ends) < 30 {
 		t.Errorf("%d playbacks ended, which proves little", len(ends))
+	}
+	for i, line := range h.written() {
+		if raised := strings.HasPrefix(line, "raised"); i > 0 && raised == strings.HasPrefix(h.written()[i-1], "raised") && raised {
+			t.Errorf("a volume was raised twice")
+		}
 	}
 	for i, s := range h.dialledNow() {
 		if !s.isClosed() {

@@ -32,6 +32,10 @@ func (p *Player) dialled(ctx context.Context, r result[Session]) {
 	resume := p.resuming
 	p.resuming = nil
 	p.warmed(r.err)
+	if a := p.speaking; r.err != nil && a != nil && a.voice == nil {
+		p.speaking, p.held = nil, true
+		p.deplore(a, r.err)
+	}
 	switch {
 	case r.err == nil:
 	case resume != nil:
@@ -39,6 +43,7 @@ func (p *Player) dialled(ctx context.Context, r result[Session]) {
 		resume(r.err)
 		return
 	case p.main == nil: // it was only to be ready
+		p.owe()
 		return
 	default:
 		p.fail(r.err)
@@ -47,6 +52,9 @@ func (p *Player) dialled(ctx context.Context, r result[Session]) {
 	p.warm = false
 	p.session, p.knob.sent = newMixer(r.made), unset
 	p.cfg.Logger.Info().Msg("session began")
+	if p.debt && p.speaking == nil {
+		p.applyVolume(ctx, nil)
+	}
 	switch {
 	case resume != nil:
 		resume(p.takeUp(ctx))
@@ -54,6 +62,9 @@ func (p *Player) dialled(ctx context.Context, r result[Session]) {
 		p.stay()
 	default:
 		p.sound(ctx)
+	}
+	if a := p.speaking; a != nil && a.voice == nil {
+		p.utter(ctx)
 	}
 }
 
@@ -68,6 +79,13 @@ func (p *Player) close(s Session) {
 // dropped goes on without the session, which is over.
 func (p *Player) dropped(ctx context.Context) {
 	err := p.ending(errors.New("player: the session ended"))
+	if a := p.speaking; a != nil && a.voice != nil {
+		p.stumble(ctx, err)
+	}
+	if takenOver(err) {
+		p.interrupted = false // what waits stays paused: nobody is fought
+		p.forgive()
+	}
 	switch {
 	case p.main == nil:
 		// Receivers hang up on those who are silent: nothing is lost.
@@ -119,6 +137,7 @@ func (p *Player) release() {
 	if session := p.session; session != nil {
 		p.session = nil
 		p.children.Go(func() { p.close(session) })
+		p.owe()
 	}
 }
 

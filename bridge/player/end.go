@@ -18,6 +18,9 @@ func (p *Player) finished(ctx context.Context) {
 		return // it was another one
 	}
 	b, err := p.main, p.show.stream.Err()
+	if m, ok := p.session.(*mixer); ok {
+		m.sent()
+	}
 	switch {
 	case err == nil && b.part == nil: // it is still being opened
 		p.halt()
@@ -152,7 +155,7 @@ func (p *Player) clear() {
 	p.state = State{
 		Status: Idle,
 		Volume: p.state.Volume, VolumeKnown: p.state.VolumeKnown, Muted: p.state.Muted, Chosen: p.state.Chosen,
-		Repeat: p.state.Repeat, Problem: p.state.Problem,
+		Repeat: p.state.Repeat, Problem: p.state.Problem, Announcing: p.state.Announcing,
 	}
 	if p.artwork {
 		p.artwork = false

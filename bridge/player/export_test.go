@@ -25,9 +25,3 @@ func (m *mixer) Taken() bool {
 	defer m.mu.Unlock()
 	return m.taken
 }
-
-func (o *overlay) Heard() <-chan struct{} { return o.heard }
-
-func (o *overlay) Done() <-chan struct{} { return o.done }
-
-func (o *overlay) Err() error { return o.err }

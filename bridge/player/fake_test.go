@@ -3,6 +3,7 @@ package player_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -159,11 +160,14 @@ type house struct {
 	artwork  []string
 	queues   [][]string
 	shelve   func(context.Context, player.Play) (audio.Track, error) // in place of sounds; nil: sounds
+	clips    map[string]*audio.Clip                                  // chimes, which are in memory, and sounds of URLs
+	clipTake time.Duration
+	journal  []string // what was told of raised volumes
 }
 
 // build makes a house in which configure has the last word.
 func build(t *testing.T, configure func(*house)) *house {
-	h := &house{t: t, sounds: map[string]audio.Track{}}
+	h := &house{t: t, sounds: map[string]audio.Track{}, clips: map[string]*audio.Clip{}}
 	h.receiver = func() (player.Session, error) {
 		s := newSession()
 		h.dialled = append(h.dialled, s)
@@ -186,6 +190,11 @@ func build(t *testing.T, configure func(*house)) *house {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			h.artwork = append(h.artwork, string(b))
+		},
+		Announcements: player.Announcements{
+			Clip: h.clip, Kept: h.kept,
+			Raised:  func(was float64) { h.write(fmt.Sprintf("raised from %.2f", was)) },
+			Lowered: func() { h.write("lowered") },
 		},
 	}
 	if configure != nil {
@@ -238,6 +247,41 @@ func (h *house) open(ctx context.Context, p player.Play) (audio.Track, error) {
 		return audio.Track{}, audio.ErrUnsupported
 	}
 	return track, nil
+}
+
+// kept gives chimes.
+func (h *house) kept(s player.Sound) (*audio.Clip, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clip, ok := h.clips[s.Chime]
+	return clip, ok
+}
+
+// clip gives all other clips.
+func (h *house) clip(ctx context.Context, s player.Sound) (*audio.Clip, error) {
+	h.mu.Lock()
+	clip, take := h.clips[s.URL+s.File+s.Chime], h.clipTake
+	h.mu.Unlock()
+	if err := pass(ctx, take); err != nil {
+		return nil, err
+	}
+	if clip == nil {
+		return nil, audio.ErrUnsupported
+	}
+	return clip, nil
+}
+
+func (h *house) write(line string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.journal = append(h.journal, line)
+}
+
+// written returns the journal.
+func (h *house) written() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.journal)
 }
 
 func pass(ctx context.Context, d time.Duration) error {

@@ -63,7 +63,7 @@ func (m *mixer) MinLead() time.Duration {
 
 // Start begins a line. Who speaks over the one before is silent now.
 func (m *mixer) Start(ctx context.Context, tl stream.Timeline) error {
-	m.interrupt()
+	m.interrupt(ctx)
 	m.begin(tl)
 	return m.Session.Start(ctx, tl)
 }
@@ -125,6 +125,9 @@ func (m *mixer) slot(frame int64) *[alac.PacketSize]byte {
 func (m *mixer) recall(dst *[alac.PacketSize]byte, frame int64) (sound, more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.tl.IsZero() {
+		return false, false
+	}
 	if frame >= m.end {
 		return false, !m.ended
 	}
@@ -144,17 +147,22 @@ func (m *mixer) sent() {
 
 // Flush silences the receiver, and who speaks, and ends the line.
 func (m *mixer) Flush(ctx context.Context) error {
-	m.interrupt()
-	m.mu.Lock()
-	m.tl = stream.Timeline{}
-	m.mu.Unlock()
+	m.rest(ctx)
 	return m.Session.Flush(ctx)
+}
+
+// rest says that the line is over, and so is what is spoken on it.
+func (m *mixer) rest(ctx context.Context) {
+	m.interrupt(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tl = stream.Timeline{}
 }
 
 // Close ends the session.
 func (m *mixer) Close() error {
-	m.interrupt()
 	err := m.Session.Close()
+	m.interrupt(context.Background()) // the session is over: nothing waits any more
 	m.speaking.Wait()
 	return err
 }
@@ -166,22 +174,29 @@ func (m *mixer) sounds() bool {
 	return !m.tl.IsZero()
 }
 
-// interrupt ends what speaks, and gives the line back to the stream.
-func (m *mixer) interrupt() {
+// speaks tells whether something is spoken.
+func (m *mixer) speaks() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.over != nil
+}
+
+// interrupt ends what is spoken, and gives the line back to the stream.
+func (m *mixer) interrupt(ctx context.Context) {
 	m.mu.Lock()
 	o := m.over
 	m.over, m.taken = nil, false
 	m.mu.Unlock()
 	if o != nil {
-		o.stop(errOvertaken)
+		o.stop(ctx, ErrReplaced)
 	}
 }
 
 // take takes the line from the stream, or from who spoke before, and waits
 // until nothing is being written any more. It returns the line, zero if there
 // is none.
-func (m *mixer) take(o *overlay) stream.Timeline {
-	m.interrupt()
+func (m *mixer) take(ctx context.Context, o *overlay) stream.Timeline {
+	m.interrupt(ctx)
 	m.mu.Lock()
 	if m.tl.IsZero() {
 		m.mu.Unlock()

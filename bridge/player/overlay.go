@@ -30,13 +30,8 @@ const (
 	alone = time.Second
 )
 
-var (
-	// errOvertaken is why an overlay ends before its end: the stream, or
-	// another overlay, has begun something else.
-	errOvertaken = errors.New("player: something else is heard in its place")
-	// errNoLine says that there is nothing to speak over.
-	errNoLine = errors.New("player: nothing is being sent")
-)
+// errNoLine says that there is nothing to speak over.
+var errNoLine = errors.New("player: nothing is being sent")
 
 // An overlay is clips that are heard over a stream, which is their bed.
 type overlay struct {
@@ -46,8 +41,9 @@ type overlay struct {
 	done  chan struct{} // closed when the last one is, or will never be
 	err   error         // why it will never be; valid once done is closed
 	quit  chan struct{}
-	once  sync.Once
-	gone  sync.WaitGroup // holds one until it is over
+	once  sync.Once     // closes done
+	left  sync.Once     // closes quit
+	gone  chan struct{} // closed when it does nothing any more
 
 	// Set by speak, and of its goroutine.
 	clips       *reel
@@ -69,10 +65,11 @@ type overlay struct {
 // seize silences the receiver and takes the line from the stream. What is to be
 // heard is said by speak, which has to follow, or abandon.
 func (m *mixer) seize(ctx context.Context) (*overlay, error) {
-	o := &overlay{mixer: m, heard: make(chan struct{}), done: make(chan struct{}), quit: make(chan struct{})}
-	o.gone.Add(1)
-	if o.tl = m.take(o); o.tl.IsZero() {
-		o.gone.Done()
+	o := &overlay{
+		mixer: m,
+		heard: make(chan struct{}), done: make(chan struct{}), quit: make(chan struct{}), gone: make(chan struct{}),
+	}
+	if o.tl = m.take(ctx, o); o.tl.IsZero() {
 		return nil, errNoLine
 	}
 	err := m.Session.Flush(ctx)
@@ -89,7 +86,7 @@ func (m *mixer) seize(ctx context.Context) (*overlay, error) {
 // speak lets clips be heard. The stream is their bed, as loud as that says, 1
 // being as loud as it is; where the receiver's volume is changed meanwhile, the
 // bed waits at the end until that has been changed back.
-func (o *overlay) speak(ctx context.Context, clips *reel, bed float64, turned time.Duration) error {
+func (o *overlay) speak(ctx context.Context, clips *reel, bed float64, wait time.Duration) error {
 	limiter, err := loudness.NewLimiter(audio.Rate, 0)
 	if err != nil {
 		o.abandon(err)
@@ -99,7 +96,7 @@ func (o *overlay) speak(ctx context.Context, clips *reel, bed float64, turned ti
 	o.lead = max(chimeLead(o.mixer), lasting(leadIn*packet))
 	o.first = o.align(o.tl.FrameAt(time.Now().Add(o.lead)))
 	o.last = o.first + clips.total
-	o.back = o.last + framesIn(turned)
+	o.back = o.last + framesIn(wait)
 	o.next = o.first - leadIn*packet
 	o.mixed = o.next
 	o.line = make([]audio.Frame, 0, 3*packet)
@@ -108,14 +105,23 @@ func (o *overlay) speak(ctx context.Context, clips *reel, bed float64, turned ti
 		o.abandon(err)
 		return err
 	}
-	o.mixer.speaking.Go(func() { defer o.gone.Done(); o.run() })
+	o.mixer.speaking.Go(func() { defer close(o.gone); o.run() })
 	return nil
+}
+
+// bringBack ends what is spoken, and lets the bed come back.
+func (m *mixer) bringBack(ctx context.Context) error {
+	o, err := m.seize(ctx)
+	if err != nil {
+		return err
+	}
+	return o.speak(ctx, newReel(nil, 0), 0, 0)
 }
 
 // abandon gives up before there is anything to be heard.
 func (o *overlay) abandon(why error) {
 	o.fail(why)
-	o.gone.Done()
+	close(o.gone)
 }
 
 // chimeLead is how long before it is heard what must be heard soon is sent.
@@ -135,14 +141,34 @@ func (o *overlay) align(frame int64) int64 {
 	return frame + (packet-off)%packet
 }
 
-// stop ends the overlay for a reason, if it has not ended, and waits for it.
-func (o *overlay) stop(why error) {
+// Heard is closed when the first frame of the clips is.
+func (o *overlay) Heard() <-chan struct{} { return o.heard }
+
+// Done is closed when the last one is, or will never be, and Err then says why.
+func (o *overlay) Done() <-chan struct{} { return o.done }
+
+// Err says why the clips will not be heard to their end.
+func (o *overlay) Err() error {
+	select {
+	case <-o.done:
+		return o.err
+	default:
+		return nil
+	}
+}
+
+// stop ends the overlay for a reason, if it has not ended, and waits until it
+// sends nothing any more.
+func (o *overlay) stop(ctx context.Context, why error) {
 	o.once.Do(func() {
 		o.err = why
-		close(o.quit)
 		close(o.done)
 	})
-	o.gone.Wait()
+	o.left.Do(func() { close(o.quit) })
+	select {
+	case <-o.gone:
+	case <-ctx.Done():
+	}
 }
 
 // run sends until the line is given back.

@@ -35,6 +35,7 @@ func (p *Player) perform(ctx context.Context, b *playback) {
 	// without a gap, although all of the others has been read by then.
 	f.medley.ear, f.medley.last = f.ear, framesIn(max(cfg.Lead, floor(p.session))+haste)
 	ctx, f.cancel = context.WithCancel(ctx)
+	p.rest(ctx)
 	p.children.Go(func() { f.stream.Run(ctx) }) // finished reads its Err
 	p.show = f
 }

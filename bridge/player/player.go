@@ -89,6 +89,8 @@ type Config struct {
 	Volume      *float64
 	FirstVolume float64
 
+	Announcements Announcements
+
 	Logger zerolog.Logger // the zero value is silent
 }
 
@@ -120,6 +122,7 @@ func (c Config) withDefaults() Config {
 	if !(c.FirstVolume > 0 && c.FirstVolume <= 1) {
 		c.FirstVolume = 0.3
 	}
+	c.Announcements = c.Announcements.withDefaults()
 	return c
 }
 
@@ -138,6 +141,8 @@ type Player struct {
 
 	state, told State
 	program
+	desk
+	raise
 	show     *performance // of what is heard, and what follows it; nil: none yet
 	paused   bool
 	since    time.Time // of the pause
@@ -208,6 +213,7 @@ func (p *Player) Run(ctx context.Context) error {
 	defer end()
 	p.watchCeiling()
 	for {
+		p.herald(life)
 		p.prepare(life)
 		p.notify()
 		select {
@@ -236,6 +242,16 @@ func (p *Player) Run(ctx context.Context) error {
 			p.ahead.off()
 		case <-p.expiry.C(): // somebody has waited for too long
 			p.expire(life)
+		case r := <-p.fetching.ready(): // clips, or none
+			p.made(r)
+		case <-p.speaking.hears(): // an announcement is heard
+			p.voiced()
+		case <-p.speaking.ends(): // and is over
+			p.spoken(life)
+		case <-p.deadline.C(): // one has waited for too long
+			p.forgo()
+		case <-p.repay.C(): // a receiver is owed its volume
+			p.payBack(life)
 		case <-p.lost(): // the receiver hung up
 			p.dropped(life)
 		case <-p.knob.step.C(): // louder, or softer, by a step
@@ -266,10 +282,8 @@ func (p *Player) notify() {
 // over does nothing any more, and what has been heard is past. Who has the
 // answer finds the state told.
 func (p *Player) obey(ctx context.Context, o order) {
-	select {
-	case <-p.lost():
+	if p.isLost() {
 		p.dropped(ctx)
-	default:
 	}
 	p.listen(ctx)
 	p.follow(ctx)
@@ -278,23 +292,29 @@ func (p *Player) obey(ctx context.Context, o order) {
 		p.notify()
 		o.answer(err)
 	}
+	if p.postpone(o) {
+		return
+	}
 	switch c := o.command.(type) {
 	case Play:
 		p.play(ctx, c, answer)
+	case Announce:
+		p.announce(ctx, c, answer)
 	case Pause:
-		answer(p.pause(ctx))
+		p.calm(ctx, p.pause, answer)
 	case Resume:
 		p.resume(ctx, answer)
 	case PlayPause:
-		if p.main == nil || p.paused && p.resuming == nil {
+		if p.main == nil || p.paused && p.resuming == nil && !p.interrupted {
 			p.resume(ctx, answer)
 			return
 		}
-		answer(p.pause(ctx))
+		p.calm(ctx, p.pause, answer)
 	case Stop:
-		gone := p.end(ctx, Stopped)
-		giveAll(gone, ErrReplaced)
-		answer(nil)
+		p.calm(ctx, func(ctx context.Context) error {
+			giveAll(p.end(ctx, Stopped), ErrReplaced)
+			return nil
+		}, answer)
 	case Seek:
 		answer(p.seek(ctx, c))
 	case SetVolume:
@@ -324,6 +344,11 @@ func (p *Player) arrange(ctx context.Context, c Command) error {
 		return nil
 	case SetRepeat:
 		return p.setRepeat(c.To)
+	case Hush:
+		p.hush(ctx)
+		return nil
+	case Restore:
+		return p.restore(ctx, c.Level)
 	default:
 		return fmt.Errorf("player: unknown command %T", c)
 	}
@@ -333,8 +358,13 @@ func (p *Player) arrange(ctx context.Context, c Command) error {
 func (p *Player) quit(life context.Context, end func()) {
 	ctx, cancel := context.WithTimeout(life, patience)
 	defer cancel()
+	hushed, late := p.silence(ctx)
 	gone := p.end(ctx, Stopped)
 	giveAll(gone, ErrClosed)
+	p.give(hushed, ErrClosed)
+	for _, o := range late {
+		o.answer(ErrClosed)
+	}
 	p.knob.answer(ErrClosed)
 	p.warmed(ErrClosed)
 	p.hangUp()
@@ -371,6 +401,16 @@ func (p *Player) lost() <-chan struct{} {
 		return nil
 	}
 	return p.session.Done()
+}
+
+// isLost tells whether the session is over.
+func (p *Player) isLost() bool {
+	select {
+	case <-p.lost():
+		return true
+	default:
+		return false
+	}
 }
 
 // An alarm is a timer that is off until it is set.

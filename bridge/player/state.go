@@ -26,6 +26,8 @@ type State struct {
 	Repeat      Repeat // RepeatOne or RepeatAll; empty: off
 	QueueLength int    // how many sounds wait; none do while idle
 
+	Announcing string // announcement or chime while one is heard; empty: none is
+
 	// What follows is of the sound, and empty while idle.
 
 	PlaybackID           string // names one Play, and each time that it is repeated
@@ -51,13 +53,13 @@ type Item struct {
 	Title      string // what Play said, or the name of Data
 }
 
-// An Event is something that happened to a playback. Each whose turn came ends
+// An Event is something that happened to a playback, or an announcement. Each whose turn came ends
 // with one PlaybackFinished or PlaybackFailed; of one that is sent away while
 // it waits only its Play is told.
 type Event struct {
 	Type       string
 	PlaybackID string
-	Reason     string  // of PlaybackFinished
+	Reason     string  // of PlaybackFinished and AnnouncementFinished
 	Problem    Problem // of PlaybackFailed, and where Reason is TakenOver
 
 	URL, File            string
@@ -69,6 +71,11 @@ const (
 	PlaybackStarted  = "playback_started" // the first frame is heard
 	PlaybackFinished = "playback_finished"
 	PlaybackFailed   = "playback_failed"
+
+	// Of announcements, whose names begin with a: one that was heard is
+	// finished once, whatever its Reason.
+	AnnouncementStarted  = "announcement_started"
+	AnnouncementFinished = "announcement_finished"
 )
 
 // Reasons of a PlaybackFinished.

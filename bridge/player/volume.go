@@ -46,7 +46,7 @@ func (p *Player) setVolume(ctx context.Context, c SetVolume, answer func(error))
 		return
 	}
 	p.knob.answer(ErrReplaced)
-	p.knob.chosen = true
+	p.knob.chosen, p.raised = true, nil
 	level = p.within(level)
 	if c.Fade > 0 && p.session != nil && !p.state.Muted && p.state.VolumeKnown {
 		p.knob.from, p.knob.to = p.state.Volume, level
@@ -90,6 +90,7 @@ func (p *Player) fade(ctx context.Context) {
 }
 
 func (p *Player) mute(ctx context.Context, to MuteTo) error {
+	p.raised = nil
 	switch to {
 	case MuteOn:
 		p.state.Muted = true
@@ -135,18 +136,20 @@ func (p *Player) adopt() {
 
 // turn tells the session the volume, unless it knows.
 func (p *Player) turn(ctx context.Context) error {
-	level := p.within(p.state.Volume)
-	if p.state.Muted {
-		level = 0
-	}
-	if p.session == nil || level == p.knob.sent || !p.state.VolumeKnown && !p.state.Muted {
+	level := p.loud()
+	if p.session == nil || !p.state.VolumeKnown && !p.state.Muted {
 		return nil
 	}
-	session := p.session
-	if err := p.call(ctx, func(ctx context.Context) error { return session.SetVolume(ctx, level) }); err != nil {
-		p.knob.sent = unset
-		return err
+	if level != p.knob.sent {
+		session := p.session
+		if err := p.call(ctx, func(ctx context.Context) error { return session.SetVolume(ctx, level) }); err != nil {
+			p.knob.sent = unset
+			return err
+		}
+		p.knob.sent = level
 	}
-	p.knob.sent = level
+	if p.raised == nil {
+		p.forgive()
+	}
 	return nil
 }

@@ -51,7 +51,7 @@ func (p *Player) hold() {
 
 // stay keeps a session that has nothing to do for as long as it is to be kept.
 func (p *Player) stay() {
-	if p.session == nil || p.cfg.HangUp < 0 {
+	if p.session == nil || p.cfg.HangUp < 0 || p.occupied() {
 		return
 	}
 	p.idle.set(max(p.cfg.HangUp, time.Until(p.keep)))
