@@ -117,6 +117,9 @@ func (d *device) dial(ctx context.Context) (player.Session, error) {
 			return d.attend(s, address), nil
 		}
 		last = err
+		if errors.Is(ctx.Err(), context.Canceled) { // called off, which says nothing of the device
+			return nil, err
+		}
 		if !unreachable(err) {
 			d.reached(true)
 			return nil, err

@@ -445,6 +445,24 @@ func TestDeviceThatIsNotThere(t *testing.T) {
 	})
 }
 
+// The speaker is dialled while the file is looked for. When there is none, the
+// dial is called off, and that says nothing of the speaker.
+func TestFileThatIsNotThereSaysNothingOfTheSpeaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := build(t, settings(t), raoptest.Config{Name: "Kitchen"})
+		h.until("airplay/kitchen/availability", "online")
+		h.lan.Host("10.0.0.20").Unplug() // the dial has to wait
+		h.say("kitchen/play_file", `{"path":"none.wav","transaction":"t"}`)
+		if got, want := h.result("kitchen", "t"), "file_not_found"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		time.Sleep(time.Second) // virtual
+		if got, want := h.latest("airplay/kitchen/availability"), "online"; got != want {
+			t.Errorf("availability: got %q, want %q", got, want)
+		}
+	})
+}
+
 func TestRetainedCommandIsRefusedAndCleared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := settings(t)
