@@ -117,9 +117,10 @@ func (d *dialer) try(ctx context.Context, way Auth) (*Session, error) {
 			return nil, err
 		}
 	}
-	s.wg.Add(2)
+	s.wg.Add(3)
 	go s.watch()
 	go s.doChores()
+	go s.keepAwake()
 	return s, nil
 }
 
@@ -375,7 +376,7 @@ func (s *Session) record(ctx context.Context) error {
 	s.hear(resp)
 	now := time.Now()
 	s.mu.Lock()
-	s.recorded = now
+	s.recorded, s.beat.used = now, now
 	s.agenda[repeatVolume] = now.Add(settled)
 	s.mu.Unlock()
 	return nil

@@ -91,6 +91,10 @@ type beat struct {
 	announced uint32    // latency in frames
 	ring      *rtp.Ring // made when the first packet comes
 	sync      syncPlan
+	used      time.Time // when something was sent, or begun
+
+	silence    bool  // what is sent is silence of ours, until silenceEnd
+	silenceEnd int64 // a frame of the line
 }
 
 // A volume is what was set last.
@@ -188,7 +192,7 @@ func (s *Session) Start(ctx context.Context, tl stream.Timeline) error {
 	}
 	b.line = line{tl: tl, base: b.nextBase(tl.Time)}
 	b.next, b.end = b.line.base, tl.Frame
-	b.begun, b.running, b.marker = true, true, true
+	b.begun, b.running, b.marker, b.silence, b.used = true, true, true, false, now
 	b.announced = s.announce(tl.Time.Add(s.offset).Sub(now))
 	told := b.sync.begin(now)
 	s.tags.restart(tl.Frame)
@@ -250,11 +254,15 @@ func (s *Session) WritePacket(p stream.Packet) error {
 	if len(b) == 0 {
 		return err
 	}
+	s.send(b, now)
+	return nil
+}
+
+func (s *Session) send(packet []byte, now time.Time) {
 	s.audio.SetWriteDeadline(now.Add(sendPatience))
-	if _, err := s.audio.Write(b); err != nil {
+	if _, err := s.audio.Write(packet); err != nil {
 		s.sendFailed(err, now)
 	}
-	return nil
 }
 
 // sendPatience is how long a packet may wait for room in the socket's buffer:
@@ -272,14 +280,19 @@ func (s *Session) stamp(p stream.Packet, now time.Time) ([]byte, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := &s.beat
-	if !b.running {
+	if !s.beat.running {
 		return nil, nil
 	}
+	return s.stampNow(p, now), nil
+}
+
+// stampNow does that with s.mu held.
+func (s *Session) stampNow(p stream.Packet, now time.Time) []byte {
+	b := &s.beat
 	due := b.line.tl.At(p.Frame + alac.FramesPerPacket).Add(s.offset)
 	if !now.Before(due) {
 		s.counts.Late++
-		return nil, nil
+		return nil
 	}
 	packet := b.packet(p, s.ssrc, s.pcm)
 	if s.crypt != nil {
@@ -287,9 +300,9 @@ func (s *Session) stamp(p stream.Packet, now time.Time) ([]byte, error) {
 	}
 	b.ring.Keep(b.seq, len(packet), due)
 	b.seq++
-	b.sent, b.marker = true, false
+	b.sent, b.marker, b.used = true, false, now
 	s.counts.Packets++
-	return packet, nil
+	return packet
 }
 
 // Flush makes the receiver forget what it has not played yet. The line goes
@@ -302,7 +315,7 @@ func (s *Session) Flush(ctx context.Context) error {
 	if b.running {
 		s.tags.pause(b.line.later(s.offset).tl.FrameAt(time.Now()))
 	}
-	b.running, b.sent = false, false
+	b.running, b.sent, b.silence, b.used = false, false, false, time.Now()
 	b.ring.Forget()
 	s.mu.Unlock()
 	if !sent {

@@ -81,6 +81,9 @@ type Config struct {
 	Delays map[string]time.Duration
 	// HangsUpAfter ends the session by itself, that long after RECORD.
 	HangsUpAfter time.Duration
+	// SilenceLimit hangs up on who sends no sound for that long: shairport-sync
+	// 3.3, two minutes.
+	SilenceLimit time.Duration
 	// QuietLimit hangs up on who asks nothing for that long: HomePod mini, 30 s.
 	QuietLimit time.Duration
 }

@@ -30,7 +30,7 @@ type Receiver struct {
 
 // Log is what a receiver remembers. Times are those at which it happened.
 type Log struct {
-	Spans      []Span // what was heard
+	Spans      []Span // what was heard; of those that are silence only the last
 	Gaps       int    // packets that were not there in time
 	Late       int    // packets that came when their time had passed
 	Volumes    []Volume

@@ -44,6 +44,7 @@ type session struct {
 	nextTime uint32 // behind what was played
 	playing  bool   // lastSeq and nextTime are true
 	muted    int    // packets yet to be muted
+	patience *time.Timer
 }
 
 // An anchor is a sync in our own time.
@@ -109,6 +110,11 @@ func (s *session) end() {
 	s.once.Do(func() {
 		close(s.over)
 		s.closePorts()
+		s.mu.Lock()
+		if s.patience != nil {
+			s.patience.Stop()
+		}
+		s.mu.Unlock()
 		s.r.mu.Lock()
 		if s.r.current == s {
 			s.r.current = nil
@@ -302,6 +308,9 @@ func (s *session) put(b []byte, now time.Time) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.patience != nil {
+		s.patience.Reset(s.r.cfg.SilenceLimit)
+	}
 	s.expect(h.Seq, now)
 	if s.floor != nil {
 		// shairport-sync forgets a flush that is more than 10 s ahead.
@@ -391,6 +400,9 @@ func (s *session) record(seq uint16, rtptime uint32) {
 	defer s.mu.Unlock()
 	s.ready, s.muted = true, s.r.cfg.Mutes
 	s.begun, s.highest = true, seq-1
+	if limit := s.r.cfg.SilenceLimit; limit > 0 {
+		s.patience = time.AfterFunc(limit, func() { s.conn.Close() })
+	}
 }
 
 func (s *session) recording() bool {
@@ -477,10 +489,15 @@ func (s *session) hear(p packet, at time.Time, joined bool) {
 	s.r.keep(p, joined, at)
 }
 
-// keep adds frames to the span that they continue, or to a new one.
+// keep adds frames to the span that they continue, or to a new one. A span of
+// nothing but silence, by which senders keep sessions, is not kept once another
+// begins.
 func (r *Receiver) keep(p packet, joined bool, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if n := len(r.log.Spans); !joined && n > 0 && silent(r.log.Spans[n-1].Frames) {
+		r.log.Spans = r.log.Spans[:n-1]
+	}
 	kept := 0
 	for _, s := range r.log.Spans {
 		kept += len(s.Frames)
@@ -493,4 +510,8 @@ func (r *Receiver) keep(p packet, joined bool, now time.Time) {
 		return
 	}
 	r.log.Spans = append(r.log.Spans, Span{At: now, RTPTime: p.time, Frames: slices.Clone(p.frames)})
+}
+
+func silent(frames [][2]int16) bool {
+	return !slices.ContainsFunc(frames, func(f [2]int16) bool { return f != [2]int16{} })
 }
