@@ -28,6 +28,9 @@ var floors = map[string][]string{
 
 	"airplay/film":        {},
 	"airplay/mediaserver": {"airplay/film"},
+	"airplay/video":       {"internal/plist", "internal/rtsp"},
+
+	"airplay/video/videotest": {"internal/plist", "internal/rtsp"},
 	// 2
 	"audio/stream":            {"audio", "audio/alac"},
 	"audio/stream/streamtest": {"audio", "audio/alac", "audio/stream"},
@@ -72,7 +75,7 @@ var floors = map[string][]string{
 
 // testOnly may be imported by tests of any package, and by nothing else that
 // is not listed above.
-var testOnly = []string{"raop/raoptest", "audio/stream/streamtest", "audio/internal/audiotest", "internal/memnet", "internal/interop"}
+var testOnly = []string{"raop/raoptest", "airplay/video/videotest", "audio/stream/streamtest", "audio/internal/audiotest", "internal/memnet", "internal/interop"}
 
 const module = "airplay2mqtt"
 

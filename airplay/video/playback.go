@@ -1,0 +1,226 @@
+package video
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"airplay2mqtt/internal/plist"
+)
+
+// A Playback is a film that a receiver plays. Its methods may be called from
+// several goroutines.
+type Playback struct {
+	session *Session
+	id      string
+	states  chan State
+	done    chan struct{}
+
+	mu       sync.Mutex
+	progress *progress
+	told     State
+	over     bool
+	err      error
+}
+
+func newPlayback(s *Session, id string, from time.Duration) *Playback {
+	return &Playback{session: s, id: id, states: make(chan State, 1), done: make(chan struct{}),
+		progress: newProgress(time.Now(), from, s.cfg.Patience)}
+}
+
+// States tells what changes: the newest only, for who does not keep up. It is
+// closed when the film is over.
+func (p *Playback) States() <-chan State { return p.states }
+
+// State is how far the film is, as of the last news.
+func (p *Playback) State() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.progress.state
+}
+
+// Elapsed is where the film is by now.
+func (p *Playback) Elapsed() time.Duration { return p.State().place(time.Now()) }
+
+// Started tells whether the film has played yet.
+func (p *Playback) Started() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.progress.started
+}
+
+// Done is closed when the film is over.
+func (p *Playback) Done() <-chan struct{} { return p.done }
+
+// Err says why the film is over: nil if it was played to its end, or by Stop.
+func (p *Playback) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+// Pause stops the film where it is.
+func (p *Playback) Pause(ctx context.Context) error { return p.rate(ctx, 0, Paused) }
+
+// Resume goes on after a Pause.
+func (p *Playback) Resume(ctx context.Context) error { return p.rate(ctx, 1, Playing) }
+
+func (p *Playback) rate(ctx context.Context, rate float64, status Status) error {
+	if err := p.alive(); err != nil {
+		return err
+	}
+	if err := p.session.command(ctx, "rate", fmt.Sprintf("/rate?value=%f", rate)); err != nil {
+		return err
+	}
+	p.change(func(now time.Time) outcome {
+		p.progress.paused = rate == 0
+		if p.progress.started {
+			p.progress.state.Position, p.progress.state.At = p.progress.position(now), now
+			p.progress.state.Status, p.progress.still = status, 0
+		}
+		return outcome{}
+	})
+	return nil
+}
+
+// Seek goes to another place of the film.
+func (p *Playback) Seek(ctx context.Context, to time.Duration) error {
+	if err := p.alive(); err != nil {
+		return err
+	}
+	s := p.State()
+	if s.Duration == 0 {
+		return ErrNotSeekable
+	}
+	to = min(max(to, 0), s.Duration)
+	if err := p.session.command(ctx, "scrub", fmt.Sprintf("/scrub?position=%f", to.Seconds())); err != nil {
+		return err
+	}
+	p.change(func(now time.Time) outcome {
+		p.progress.sought(now, to)
+		return outcome{}
+	})
+	return nil
+}
+
+// Stop ends the film; the receiver shows what it showed before.
+func (p *Playback) Stop(ctx context.Context) error {
+	if p.alive() != nil {
+		return nil
+	}
+	p.finish(nil)
+	return p.session.command(ctx, "stop", "/stop")
+}
+
+func (p *Playback) alive() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over && p.err != nil {
+		return p.err
+	}
+	if p.over {
+		return errors.New("video: the film is over")
+	}
+	return nil
+}
+
+// watch asks the receiver again and again, until the film is over.
+func (p *Playback) watch() {
+	tick := time.NewTicker(p.session.cfg.Poll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.done:
+			return
+		case <-tick.C:
+		}
+		if err := p.poll(); err != nil {
+			p.session.fail(p.lost(err))
+			return
+		}
+	}
+}
+
+// poll asks once. The error is that of the line.
+func (p *Playback) poll() error {
+	ctx, cancel := context.WithTimeout(p.session.life, answerPatience)
+	defer cancel()
+	a, err := p.session.line.ask(ctx, "GET", "/playback-info", "", nil)
+	if err != nil {
+		return err
+	}
+	info, _ := plist.UnmarshalDict(a.body) // what is none says nothing
+	var o outcome
+	p.change(func(now time.Time) outcome {
+		o = p.progress.info(now, a.code, info)
+		return o
+	})
+	if o.seek {
+		return ignoreStatus(p.Seek(ctx, p.progress.from))
+	}
+	return nil
+}
+
+// ignoreStatus is nil for what the receiver has answered, if only with a no.
+func ignoreStatus(err error) error {
+	var status *StatusError
+	if errors.As(err, &status) || errors.Is(err, ErrNotSeekable) {
+		return nil
+	}
+	return err
+}
+
+// lost is what a broken line means: at its end, a film is over.
+func (p *Playback) lost(err error) error {
+	if p.session.life.Err() != nil {
+		return context.Cause(p.session.life)
+	}
+	p.mu.Lock()
+	s := p.progress.state
+	p.mu.Unlock()
+	if left := s.Duration - s.place(time.Now()); s.Duration > 0 && left < near {
+		p.finish(nil)
+	}
+	return fmt.Errorf("%w: %w", ErrLost, err)
+}
+
+// heard takes what the receiver tells by itself.
+func (p *Playback) heard(event plist.Dict) {
+	p.change(func(now time.Time) outcome { return p.progress.event(now, event) })
+}
+
+// change changes the state and tells it.
+func (p *Playback) change(do func(now time.Time) outcome) {
+	p.mu.Lock()
+	if p.over {
+		p.mu.Unlock()
+		return
+	}
+	o := do(time.Now())
+	if p.progress.state != p.told && !o.over {
+		p.told = p.progress.state
+		select {
+		case <-p.states:
+		default:
+		}
+		p.states <- p.told
+	}
+	p.mu.Unlock()
+	if o.over {
+		p.finish(o.err)
+	}
+}
+
+// finish ends the film; the first reason counts.
+func (p *Playback) finish(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		return
+	}
+	p.over, p.err = true, err
+	close(p.states)
+	close(p.done)
+}
