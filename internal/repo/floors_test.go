@@ -62,15 +62,20 @@ var floors = map[string][]string{
 	"internal/chime":      {},
 	"internal/features":   {},
 	"internal/gptp":       {},
+	"internal/hap":        {"internal/pairing", "internal/rtsp", "internal/srp", "internal/tlv8"},
 	"internal/interop":    {"..."}, // tests of the whole, nothing imports it
+	"internal/legacy":     {"internal/pairing", "internal/plist", "internal/rtsp", "internal/srp"},
 	"internal/memnet":     {},
 	"internal/nearest":    {},
 	"internal/ntp":        {},
+	"internal/pairing":    {"internal/rtsp"},
 	"internal/parameter":  {"audio"},
 	"internal/plist":      {},
 	"internal/repo":       {},
 	"internal/rtp":        {"internal/ntp"},
 	"internal/rtsp":       {},
+	"internal/srp":        {},
+	"internal/tlv8":       {},
 }
 
 // testOnly may be imported by tests of any package, and by nothing else that
@@ -178,6 +183,7 @@ var libraries = map[string][]string{
 	"github.com/pion/opus":                {"audio/ogg"},
 	"github.com/youpy/go-wav":             {"audio/wav"},
 	"github.com/bogem/id3v2":              {"audio/tags"},
+	"golang.org/x/crypto":                 {"internal/hap"},
 	"gopkg.in/yaml.v3":                    {"bridge/config"},
 }
 
