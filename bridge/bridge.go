@@ -49,8 +49,7 @@ type Bridge struct {
 	client  *mqtt.Client
 	folders *media.Folders
 	opener  *audio.Opener
-	clips   *audio.Cache // of the chimes
-	chimes  string       // the folder, absolute
+	chimes  *chimes
 	net     network
 	buttons *raop.RemoteServer
 	started time.Time
@@ -62,6 +61,7 @@ type Bridge struct {
 
 	// Owned by the switchboard's goroutine.
 	registry *registry
+	journal  *journal           // and of any
 	devices  map[string]*device // by id
 	players  *errgroup.Group
 	living   context.Context // ends when the players shall
@@ -86,18 +86,17 @@ func New(cfg Config) (*Bridge, error) {
 	if err != nil {
 		return nil, err
 	}
-	chimes, err := filepath.Abs(s.Media.Chimes)
+	folder, err := filepath.Abs(s.Media.Chimes)
 	if err != nil {
 		return nil, fmt.Errorf("media.chimes: %w", err)
 	}
-	folders := media.NewFolders(append([]string{chimes}, s.Media.Folders...)...)
+	folders := media.NewFolders(append([]string{folder}, s.Media.Folders...)...)
 	b := &Bridge{
 		cfg:     s,
 		about:   cfg,
 		log:     cfg.Logger,
 		tell:    newTeller(),
 		folders: folders,
-		chimes:  chimes,
 		opener: &audio.Opener{
 			DialContext: guard.DialContext,
 			OpenFile:    folders.Open,
@@ -114,9 +113,26 @@ func New(cfg Config) (*Bridge, error) {
 		devices: map[string]*device{},
 		states:  map[*device]player.State{},
 	}
-	b.clips = &audio.Cache{Opener: b.opener, Logger: cfg.Logger}
+	b.chimes = &chimes{
+		folder: folder,
+		opener: b.opener,
+		cache:  &audio.Cache{Opener: b.opener, Make: b.level, Logger: cfg.Logger},
+		log:    cfg.Logger,
+		ours:   map[string][]int16{},
+		changed: func() {
+			b.post(func() {
+				b.tellInfo()
+				for _, d := range b.devices {
+					b.tellHome(d)
+				}
+			})
+		},
+	}
 	if b.buttons, err = raop.NewRemoteServer(raop.RemoteConfig{Logger: cfg.Logger}); err != nil {
 		return nil, err
+	}
+	if s.Announcements.Loudness != chimeLoudness {
+		b.chimes.make = b.level
 	}
 	if b.client, err = b.newClient(); err != nil {
 		return nil, err
@@ -169,6 +185,9 @@ func (b *Bridge) Run(ctx context.Context) error {
 	if b.registry, err = openRegistry(b.cfg.Data); err != nil {
 		b.log.Warn().Err(err).Msg("what was remembered cannot be used")
 	}
+	if b.journal, err = openJournal(b.cfg.Data); err != nil {
+		b.log.Warn().Err(err).Msg("volumes from before announcements are not given back")
+	}
 	// The line to the broker outlives all else, so that the end can be told.
 	talking, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
@@ -212,7 +231,8 @@ func (b *Bridge) switchboard(ctx context.Context) {
 		b.chores.Go(func() error { return b.serveButtons(living) })
 	}
 	b.begin()
-	b.chores.Go(func() error { return b.clips.Watch(living, b.chimes, 0) })
+	b.chores.Go(func() error { return b.chimes.cache.Watch(living, b.chimes.folder, 0) })
+	b.chores.Go(func() error { return b.chimes.run(living) })
 	var seekers errgroup.Group
 	if b.cfg.Discovery.MDNS {
 		seekers.Go(func() error { return b.browse(living) })
@@ -266,6 +286,7 @@ func (b *Bridge) begin() {
 			b.add(rec, false)
 		}
 	}
+	b.giveBack()
 	b.tellInfo()
 	b.tellDevices()
 	b.tellHomeOfUs()

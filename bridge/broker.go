@@ -86,6 +86,7 @@ func (b *Bridge) tellInfo() {
 		BaseTopic       string   `json:"base_topic"`
 		DiscoveryPrefix string   `json:"discovery_prefix"`
 		Commands        []string `json:"commands"`
+		Chimes          []string `json:"chimes"`
 		Configuration   any      `json:"configuration"`
 	}{
 		Version:         b.about.Version,
@@ -95,6 +96,7 @@ func (b *Bridge) tellInfo() {
 		BaseTopic:       b.cfg.MQTT.BaseTopic,
 		DiscoveryPrefix: b.cfg.HomeAssistant.DiscoveryPrefix,
 		Commands:        verbNames(),
+		Chimes:          b.chimes.names(),
 		Configuration:   b.cfg.Redacted().Map(),
 	}
 	b.tell.retain(mqtt.Message{Topic: b.cfg.MQTT.BaseTopic + "/bridge/info", Payload: encode(info), QoS: 1})

@@ -72,6 +72,8 @@ func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 		Ceiling:   ceilingOf(b.cfg.QuietHours),
 		Volume:    rec.Volume,
 		Logger:    d.log,
+
+		Announcements: b.announcements(d),
 	})
 	return d
 }

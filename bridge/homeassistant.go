@@ -31,6 +31,7 @@ func (b *Bridge) home(d *device) hass.Device {
 		BaseTopic:       b.cfg.MQTT.BaseTopic,
 		DiscoveryPrefix: b.cfg.HomeAssistant.DiscoveryPrefix,
 		Version:         b.about.Version,
+		Chimes:          b.chimes.names(),
 		MediaPlayer:     b.cfg.HomeAssistant.MediaPlayer == "bkbilly",
 	}
 }

@@ -371,6 +371,7 @@ func TestLiveInputsStayInsideTheBorders(t *testing.T) {
 func TestChimeInMemoryOpensNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := settings(t)
+		s.Announcements.Loudness = 0
 		chime := filepath.Join(s.Media.Chimes, "ding.wav")
 		if err := os.MkdirAll(s.Media.Chimes, 0o755); err != nil {
 			t.Fatal(err)

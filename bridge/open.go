@@ -45,9 +45,9 @@ func (b *Bridge) kept(file string) (*audio.Clip, bool) {
 		return nil, false
 	}
 	if !filepath.IsAbs(file) {
-		file = filepath.Join(b.chimes, file)
+		file = filepath.Join(b.chimes.folder, file)
 	}
-	return b.clips.Lookup(filepath.Clean(file))
+	return b.chimes.cache.Lookup(filepath.Clean(file))
 }
 
 // A sound is bytes that can be read, sought and closed.

@@ -62,6 +62,9 @@ func (b *Bridge) obey(m mqtt.Message) {
 	if err == nil && !o.expires.IsZero() && !a.began.Before(o.expires) {
 		err = &refusal{"expired", "the command is older than its max_age; it was not begun"}
 	}
+	if err == nil {
+		err = b.quiet(o, a.began)
+	}
 	if err != nil {
 		a.give(err)
 		return

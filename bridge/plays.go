@@ -148,7 +148,19 @@ func parseMedia(f fields) (player.Command, error) {
 	if isWeb(id) {
 		what = "url"
 	}
-	return parsePlay(fields{what: quoted, "title": title})
+	play := fields{what: quoted, "title": title}
+	announced, err := f.flag("announce")
+	if err != nil {
+		return nil, err
+	}
+	if announced {
+		play["announce"] = f["announce"]
+		return playOrAnnounce(play)
+	}
+	if raw, ok := f["enqueue"]; ok {
+		play["enqueue"] = raw
+	}
+	return parsePlay(play)
 }
 
 func isWeb(s string) bool {

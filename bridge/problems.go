@@ -70,8 +70,10 @@ func orderCode(err error) string {
 		return "bad_payload"
 	case errors.As(err, &no):
 		return no.code
-	case errors.Is(err, player.ErrBusy), errors.Is(err, player.ErrQueueFull):
+	case errors.Is(err, player.ErrBusy), errors.Is(err, player.ErrQueueFull), errors.Is(err, player.ErrTooOften):
 		return "rate_limited"
+	case errors.Is(err, player.ErrSkipped), errors.Is(err, player.ErrSame), errors.Is(err, player.ErrMuted):
+		return "skipped"
 	case errors.Is(err, player.ErrExpired):
 		return "expired"
 	case errors.Is(err, player.ErrReplaced):
@@ -102,7 +104,7 @@ func sourceCode(err error) string {
 		return "forbidden_url"
 	case errors.As(err, &untrusted):
 		return "tls_untrusted"
-	case errors.Is(err, audio.ErrUnsupported), errors.As(err, &large):
+	case errors.Is(err, audio.ErrUnsupported), errors.Is(err, audio.ErrTooLong), errors.As(err, &large):
 		return "unsupported_format"
 	case errors.As(err, &fetch):
 		return "fetch_failed"

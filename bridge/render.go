@@ -75,11 +75,16 @@ func render(s player.State, pairing string, now time.Time) document {
 	if s.Problem != (player.Problem{}) {
 		d.LastError = &problem{s.Problem.Code, s.Problem.Message}
 	}
-	if s.Status == player.Idle {
-		return d
+	if s.Status != player.Idle {
+		d.Activity = "media"
+		d.media(s)
 	}
-	d.Activity = "media"
-	d.media(s)
+	if s.Announcing != "" {
+		d.Activity = s.Announcing
+		if s.Status == player.Idle {
+			d.State = string(player.Playing)
+		}
+	}
 	return d
 }
 

@@ -45,6 +45,21 @@ func TestStateDocument(t *testing.T) {
 	}
 }
 
+func TestAnAnnouncementIsShown(t *testing.T) {
+	for _, c := range []struct {
+		status          player.Status
+		state, activity string
+	}{{player.Idle, "playing", "chime"}, {player.Playing, "playing", "chime"}, {player.Paused, "paused", "chime"}} {
+		var got struct{ State, Activity string }
+		if err := json.Unmarshal(bridge.Render(player.State{Status: c.status, Announcing: "chime"}, "", noon), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.State != c.state || got.Activity != c.activity {
+			t.Errorf("%s: got %s, %s, want %s, %s", c.status, got.State, got.Activity, c.state, c.activity)
+		}
+	}
+}
+
 func TestKeysAsPlainText(t *testing.T) {
 	keys := bridge.Keys(player.State{
 		Status: player.Paused, Volume: 0.333, VolumeKnown: true, File: "a.wav", Duration: 61600 * time.Millisecond, Position: 2400 * time.Millisecond, Since: noon,

@@ -19,6 +19,7 @@ type order struct {
 	command     player.Command
 	transaction json.RawMessage // echoed in the result; nil: none was given
 	expires     time.Time       // not to be begun after this; zero: whenever
+	critical    bool            // an announcement that is heard also in quiet hours
 }
 
 // A badPayload says what is wrong with a message, and what would be right.
@@ -51,9 +52,9 @@ var playKeys = []string{
 
 // verbs are all command topics. docs/topics.md lists the same, held by a test.
 var verbs = map[string]verb{
-	"play_url":         {main: "url", keys: playKeys, long: true, parse: parsePlay},
-	"play_file":        {main: "path", keys: playKeys, long: true, parse: parsePlay},
-	"play_media":       {keys: []string{"media_id", "media_content_id", "media_type", "media_content_type", "extra"}, long: true, parse: parseMedia},
+	"play_url":         {main: "url", keys: withAnnounce(playKeys), long: true, parse: playOrAnnounce},
+	"play_file":        {main: "path", keys: withAnnounce(playKeys), long: true, parse: playOrAnnounce},
+	"play_media":       {keys: []string{"media_id", "media_content_id", "media_type", "media_content_type", "extra", "announce", "enqueue"}, long: true, parse: parseMedia},
 	"play_data":        {data: true, long: true},
 	"probe":            {main: "location", probe: true, parse: parseProbe},
 	"play":             {parse: plain(player.Resume{})},
@@ -68,6 +69,8 @@ var verbs = map[string]verb{
 	"set_volume":       {main: "volume", keys: []string{"fade"}, parse: parseVolume},
 	"set_volume_level": {main: "volume_level", keys: []string{"fade"}, parse: parseVolumeLevel},
 	"mute":             {main: "mute", parse: parseMute},
+	"chime":            {main: "chime", keys: append([]string{"state", "tone", "volume_level", "duration"}, announceKeys...), long: true, parse: parseChime},
+	"announce":         {main: "message", keys: append([]string{"chime", "url", "path", "clips", "language", "voice"}, announceKeys...), long: true, parse: parseAnnounce},
 	"prepare":          {main: "seconds", parse: parsePrepare},
 }
 
@@ -98,12 +101,17 @@ func parseOrder(name string, payload []byte, now time.Time) (order, error) {
 	if err != nil {
 		return o, err
 	}
-	if p, ok := c.(player.Play); ok {
-		p.Expires = o.expires
-		c = p
+	switch a := c.(type) {
+	case player.Play:
+		a.Expires = o.expires
+		c = a
+	case player.Announce:
+		a.Expires = o.expires
+		c = a
 	}
 	o.command = c
-	return o, nil
+	o.critical, err = f.flag("critical")
+	return o, err
 }
 
 // fields are the keys of a command, each still as JSON.

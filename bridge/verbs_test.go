@@ -56,6 +56,29 @@ var orders = []struct {
 	{"mute", "off", player.Mute{To: player.MuteOff}},
 	{"mute", `{"mute":true}`, player.Mute{To: player.MuteOn}},
 	{"mute", "TOGGLE", player.Mute{To: player.MuteToggle}},
+	{"chime", "doorbell", player.Announce{Clips: []player.Sound{{Chime: "doorbell"}}}},
+	{"chime", "on", player.Announce{Clips: []player.Sound{{Chime: "doorbell"}}}},
+	{"chime", "OFF", player.Hush{}},
+	{"chime", `{"state":"OFF"}`, player.Hush{}},
+	{"chime", `{"state":"ON"}`, player.Announce{Clips: []player.Sound{{Chime: "doorbell"}}}},
+	{"chime", `{"state":"ON","tone":"ding","volume_level":0.6,"duration":5}`,
+		player.Announce{Clips: []player.Sound{{Chime: "ding"}}, Lasts: 5 * time.Second, Volume: &player.Loudness{Level: 0.6}}},
+	{"chime", `{"chime":"ding","min_volume":30,"policy":"interrupt","priority":5,"unmute":true,"critical":"yes","key":"door","max_age":10}`,
+		player.Announce{Clips: []player.Sound{{Chime: "ding"}}, Volume: &player.Loudness{Level: 0.3, By: player.AtLeast},
+			Policy: player.Interrupt, Priority: 5, Unmute: true, Key: "door", Expires: noon.Add(10 * time.Second)}},
+	{"announce", `{"chime":"notify","url":"http://ha/x.mp3","volume":"+10"}`,
+		player.Announce{Clips: []player.Sound{{Chime: "notify"}, {URL: "http://ha/x.mp3"}}, Volume: &player.Loudness{Level: 0.1, By: player.Relative}}},
+	{"announce", `{"path":"x.wav","volume":50,"policy":"wait"}`,
+		player.Announce{Clips: []player.Sound{{File: "x.wav"}}, Volume: &player.Loudness{Level: 0.5}, Policy: player.Wait}},
+	{"announce", `{"clips":["notify","https://ha/x.mp3",{"path":"a.wav"},{"chime":"ding"}]}`,
+		player.Announce{Clips: []player.Sound{{Chime: "notify"}, {URL: "https://ha/x.mp3"}, {File: "a.wav"}, {Chime: "ding"}}}},
+	{"play_url", `{"url":"http://ha/x.mp3","announce":true,"volume":40}`,
+		player.Announce{Clips: []player.Sound{{URL: "http://ha/x.mp3"}}, Volume: &player.Loudness{Level: 0.4}}},
+	{"play_file", `{"path":"x.wav","announce":"true","policy":"skip"}`,
+		player.Announce{Clips: []player.Sound{{File: "x.wav"}}, Policy: player.Skip}},
+	{"play_media", `{"media_content_id":"http://ha/api/tts_proxy/x.mp3","media_content_type":"music","announce":true,"enqueue":"play"}`,
+		player.Announce{Clips: []player.Sound{{URL: "http://ha/api/tts_proxy/x.mp3"}}}},
+	{"play_media", `{"media_id":"a.wav","enqueue":"add"}`, player.Play{File: "a.wav", Enqueue: player.EnqueueAdd}},
 	{"prepare", "", player.Prepare{}},
 	{"prepare", "90", player.Prepare{For: 90 * time.Second}},
 	{"prepare", `{"seconds":5}`, player.Prepare{For: 5 * time.Second}},
@@ -117,6 +140,31 @@ func TestOrdersThatCannotBeMeant(t *testing.T) {
 		{"play_file", `{"path":"a.wav","latency":"soon"}`, "latency must be chime, normal, robust"},
 		{"play_file", `{"path":"a.wav","latency":11000}`, "from 100ms to 10s, not 11000"},
 		{"play_file", `{"path":"a.wav","latency":[1]}`, "latency must be"},
+		{"chime", "", "which chime?"},
+		{"chime", `{"state":"perhaps"}`, "state must be ON or OFF"},
+		{"chime", `{"chime":"ding","duration":601}`, "duration must be at most 600"},
+		{"chime", `{"chime":"ding","volume":101}`, "volume must be from 0 to 100"},
+		{"chime", `{"chime":"ding","volume":"-101"}`, "volume must be from 0 to 100"},
+		{"chime", `{"chime":"ding","volume_level":1.1}`, "volume_level must be from 0 to 1"},
+		{"chime", `{"chime":"ding","min_volume":-1}`, "min_volume must be from 0 to 100"},
+		{"chime", `{"chime":"ding","volume":10,"min_volume":10}`, "one of volume and min_volume"},
+		{"chime", `{"chime":"ding","policy":"shout"}`, "policy must be one of duck, interrupt, skip, wait"},
+		{"chime", `{"chime":"ding","priority":1.5}`, "priority must be a whole number"},
+		{"chime", `{"chime":"ding","priority":1e300}`, "priority must be a whole number"},
+		{"chime", `{"chime":"ding","unmute":"perhaps"}`, "unmute must be true or false"},
+		{"chime", `{"chime":"ding","critical":3}`, "critical must be true or false"},
+		{"announce", "{}", "announce what?"},
+		{"announce", `{"url":"file:///etc/passwd"}`, "url takes http:// and https://"},
+		{"announce", `{"clips":"ding"}`, "clips must be a list"},
+		{"announce", `{"clips":[1]}`, "a clip is one of"},
+		{"announce", `{"clips":[""]}`, "a clip is one of"},
+		{"announce", `{"clips":[{}]}`, "a clip is one of"},
+		{"announce", `{"clips":[{"file":"x"}]}`, "a clip is a chime, a url or a path"},
+		{"announce", `{"clips":["1","2","3","4","5","6","7","8","9"]}`, "at most 8 clips"},
+		{"play_url", `{"url":"http://x","announce":true,"enqueue":"add"}`, "enqueue cannot be said of an announcement"},
+		{"play_url", `{"url":"http://x","policy":"duck"}`, "policy is for announcements"},
+		{"play_url", `{"announce":true}`, "nothing to announce"},
+		{"play_url", `{"url":"pcm:/x","announce":true}`, "url takes http:// and https://"},
 		{"stop", strings.Repeat("x", 70_000), "70000 bytes"},
 	} {
 		_, _, _, err := bridge.ParseOrder(c.verb, []byte(c.payload), noon)
@@ -155,6 +203,15 @@ func TestAge(t *testing.T) {
 		_, _, got, err := bridge.ParseOrder("play_url", []byte(payload), noon)
 		if err != nil || !got.Equal(want) {
 			t.Errorf("%s: got %v, %v, want %v", payload, got, err, want)
+		}
+	}
+}
+
+func TestTextIsNotSpoken(t *testing.T) {
+	for _, payload := range []string{"Dinner is ready", `{"message":"Dinner is ready","language":"en","voice":"anna"}`} {
+		_, _, _, err := bridge.ParseOrder("announce", []byte(payload), noon)
+		if got := bridge.Explain(err).Code; got != "tts_unavailable" {
+			t.Errorf("%s: got %s, want tts_unavailable", payload, got)
 		}
 	}
 }

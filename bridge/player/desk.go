@@ -71,7 +71,7 @@ func (p *Player) announce(ctx context.Context, c Announce, answer func(error)) {
 		gone.give(ErrTooOften)
 	}
 	if p.speaking != nil && p.speaking.request.Priority < c.Priority && p.able(a) {
-		p.give(p.dismiss(ctx), ErrReplaced)
+		p.give(p.dismiss(ctx, Replaced), ErrReplaced)
 	}
 }
 

@@ -216,9 +216,9 @@ func (p *Player) deplore(a *announcement, err error) {
 	a.give(err)
 }
 
-// dismiss ends the announcement because something is to be heard at once in its
-// place. It returns who is to be answered.
-func (p *Player) dismiss(ctx context.Context) []*announcement {
+// dismiss ends the announcement because somebody wants it to. It returns who is to
+// be answered.
+func (p *Player) dismiss(ctx context.Context, reason string) []*announcement {
 	a := p.speaking
 	if a == nil {
 		return nil
@@ -230,14 +230,14 @@ func (p *Player) dismiss(ctx context.Context) []*announcement {
 	}
 	p.soften(ctx)
 	if a.heard {
-		p.tellOf(a, AnnouncementFinished, Replaced, Problem{})
+		p.tellOf(a, AnnouncementFinished, reason, Problem{})
 	}
 	return []*announcement{a}
 }
 
 // hush ends all announcements, and lets what they were heard over go on.
 func (p *Player) hush(ctx context.Context) {
-	gone := append(p.sendAway(), p.dismiss(ctx)...)
+	gone := append(p.sendAway(), p.dismiss(ctx, Stopped)...)
 	if m, ok := p.session.(*mixer); ok && m.speaks() {
 		// The rest of what was spoken lies in the receiver.
 		if err := p.call(ctx, m.bringBack); err != nil {
@@ -252,7 +252,7 @@ func (p *Player) hush(ctx context.Context) {
 func (p *Player) silence(ctx context.Context) (gone []*announcement, late []order) {
 	over := p.show != nil && !p.paused // then it is flushed by who silences that
 	speaks := p.speaking != nil
-	gone = append(p.sendAway(), p.dismiss(ctx)...)
+	gone = append(p.sendAway(), p.dismiss(ctx, Stopped)...)
 	if m, ok := p.session.(*mixer); ok && speaks && !over && m.speaks() {
 		p.flush(ctx)
 	}

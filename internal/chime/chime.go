@@ -12,6 +12,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Rate is in frames per second.
@@ -52,10 +53,33 @@ func Render(name string) ([][2]float32, bool) {
 	return c.render(), true
 }
 
-// Doorbell is the chime of that name as interleaved 16-bit samples, left and
-// right.
+// PCM is the sound of a chime as interleaved 16-bit samples, left and right. They
+// are made once and are everybody's: they must not be changed.
+func PCM(name string) ([]int16, bool) {
+	c, ok := find(name)
+	if !ok {
+		return nil, false
+	}
+	return samples[c.name](), true
+}
+
+// Doorbell is the chime of that name.
 func Doorbell() []int16 {
-	frames, _ := Render("doorbell")
+	pcm, _ := PCM("doorbell")
+	return pcm
+}
+
+// samples makes the samples of each chime, once.
+var samples = func() map[string]func() []int16 {
+	all := make(map[string]func() []int16, len(chimes))
+	for _, c := range chimes {
+		all[c.name] = sync.OnceValue(c.samples)
+	}
+	return all
+}()
+
+func (c chime) samples() []int16 {
+	frames := c.render()
 	pcm := make([]int16, 0, 2*len(frames))
 	for _, f := range frames {
 		pcm = append(pcm, int16(math.Round(float64(f[0])*32767)), int16(math.Round(float64(f[1])*32767)))

@@ -18,7 +18,7 @@ var floors = map[string][]string{
 	// 5
 	"cmd/bridge": {"bridge", "bridge/config", "bridge/mqtt", "raop", "raop/raoptest", "airplay", "audio", "audio/stream", "audio/wav", "discovery", "internal/chime", "internal/nearest", "internal/ntp", "internal/rtp", "internal/rtsp"},
 	// 4
-	"bridge": {"raop", "airplay", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/nearest", "internal/atomicfile"},
+	"bridge": {"raop", "airplay", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/atomicfile", "internal/chime", "internal/nearest"},
 	// 3
 	"raop":          {"audio", "audio/alac", "audio/stream", "internal/parameter", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
 	"raop/raoptest": {"audio", "audio/alac", "internal/rtsp", "internal/rtp", "internal/ntp"},
