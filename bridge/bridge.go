@@ -38,6 +38,7 @@ type Config struct {
 	ListenPacket func(network, address string) (net.PacketConn, error)
 	Listen       func(network, address string) (net.Listener, error) // for the buttons of speakers
 	Announce     func(ctx context.Context, i discovery.Instance) error
+	Slept        func() time.Duration // how long the machine has, since it was started
 }
 
 // A Bridge shows receivers on the broker and plays on them what it is told to.
@@ -67,7 +68,8 @@ type Bridge struct {
 	living   context.Context // ends when the players shall
 	commands int
 	saveAt   time.Time
-	repeatAt time.Time // when everything is told once more; zero: never
+	slept    time.Duration // how long the machine had, when we looked last
+	repeatAt time.Time     // when everything is told once more; zero: never
 
 	// Guarded by mu: states that the switchboard has not looked at.
 	mu     sync.Mutex
@@ -128,6 +130,10 @@ func New(cfg Config) (*Bridge, error) {
 			})
 		},
 	}
+	if b.about.Slept == nil {
+		b.about.Slept = slept
+	}
+	b.slept = b.about.Slept()
 	if b.buttons, err = raop.NewRemoteServer(raop.RemoteConfig{Logger: cfg.Logger}); err != nil {
 		return nil, err
 	}
@@ -330,6 +336,7 @@ func (b *Bridge) changed(d *device, s player.State) {
 // lookAfter does each second what is to be done now and then.
 func (b *Bridge) lookAfter(now time.Time) {
 	b.remember()
+	b.awake()
 	if !b.repeatAt.IsZero() && now.After(b.repeatAt) {
 		b.repeatAt = time.Time{}
 		b.tell.repeat()
@@ -341,6 +348,24 @@ func (b *Bridge) lookAfter(now time.Time) {
 	for _, d := range b.devices {
 		if d.record.Static && !d.online && !d.probing && now.After(d.nextLook) {
 			b.probe(d)
+		}
+	}
+}
+
+// nap is how long the machine may sleep without a receiver noticing.
+const nap = 200 * time.Millisecond
+
+// awake tells the players when the machine has slept: receivers went on
+// meanwhile, and what they know of our clock is wrong.
+func (b *Bridge) awake() {
+	was := b.slept
+	if b.slept = b.about.Slept(); b.slept-was < nap {
+		return
+	}
+	b.log.Info().Dur("slept", b.slept-was).Msg("this machine has slept; sessions are dialled again")
+	for _, d := range b.devices {
+		if err := d.player.Send(player.Wake{}, nil); err != nil {
+			d.log.Warn().Err(err).Msg("it is not told that this machine has slept")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 
@@ -26,13 +27,15 @@ type device struct {
 
 	// Used by the player's goroutines as well.
 	target  atomic.Pointer[target]
+	learned atomic.Pointer[learned]
 	net     network
 	face    *face
 	player  *player.Player
 	buttons *raop.RemoteServer
 	log     zerolog.Logger
-	// reached tells the switchboard how a dial went; it never blocks.
-	reached func(ok bool)
+	// remember tells the switchboard what was learned, reached how a dial went.
+	remember func(learned)
+	reached  func(ok bool)
 }
 
 func (d *device) id() string   { return d.record.Device.ID }
@@ -52,6 +55,8 @@ func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 	d.log = b.log.With().Str("device", rec.Slug).Logger()
 	d.target.Store(targetOf(rec.Device, override))
 	d.face = newFace(b.tell, b.cfg.MQTT.BaseTopic, rec.Slug, d.target.Load().pairing())
+	d.learned.Store(cmp.Or(rec.Learned, &learned{AudioLatency: -1}))
+	d.remember = func(l learned) { b.post(func() { d.record.Learned, b.registry.dirty = &l, true }) }
 	d.reached = func(ok bool) { b.post(func() { b.wasReached(d, ok) }) }
 	d.player = player.New(player.Config{
 		Dial:   d.dial,

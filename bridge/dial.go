@@ -102,18 +102,10 @@ func (d *device) dial(ctx context.Context) (player.Session, error) {
 	}
 	var last error
 	for _, address := range t.addresses {
-		s, err := raop.Dial(ctx, address, t.raop, &raop.Config{
-			Password:     t.password,
-			Floor:        time.Duration(d.override.Latency), // who names a latency has tried it
-			Announce:     announceOf(d.override),
-			RemoteServer: d.buttons,
-			Remote:       d.pressed,
-			DialContext:  d.net.dial,
-			ListenPacket: d.net.listen,
-			Logger:       d.log,
-		})
+		s, err := raop.Dial(ctx, address, t.raop, d.settings(t))
 		if err == nil {
 			d.reached(true)
+			d.learns(func(l learned) learned { return l.agreed(s.Facts()) })
 			return d.attend(s, address), nil
 		}
 		last = err
@@ -126,8 +118,32 @@ func (d *device) dial(ctx context.Context) (player.Session, error) {
 		}
 	}
 	d.reached(false)
-	return nil, last
+	return nil, absence{last}
 }
+
+// settings are how sessions with the device are to be.
+func (d *device) settings(t *target) *raop.Config {
+	cfg := &raop.Config{
+		Password:     t.password,
+		Floor:        time.Duration(d.override.Latency), // who names a latency has tried it
+		Announce:     announceOf(d.override),
+		RemoteServer: d.buttons,
+		Remote:       d.pressed,
+		DialContext:  d.net.dial,
+		ListenPacket: d.net.listen,
+		Logger:       d.log,
+	}
+	d.learned.Load().settings(cfg)
+	return cfg
+}
+
+// An absence is that nobody answers where a device should be.
+type absence struct{ error }
+
+// Unreachable is for players, which try again for a while.
+func (absence) Unreachable() bool { return true }
+
+func (a absence) Unwrap() error { return a.error }
 
 // unreachable tells whether another address of the same device may do better.
 func unreachable(err error) bool {

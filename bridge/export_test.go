@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"airplay2mqtt/bridge/player"
+	"airplay2mqtt/raop"
 )
 
 // What tests of this package look at from outside.
@@ -46,3 +47,13 @@ func (j *journal) Begin(id string, was float64) error { return j.begin(id, was) 
 func (j *journal) End(id string) error { return j.end(id) }
 
 func (j *journal) Left() map[string]float64 { return j.left() }
+
+// Learn is what a device has taught: its floor, and how many sessions were
+// smooth since, after sessions with that floor and those counts.
+func Learn(floor time.Duration, sessions ...raop.Stats) (learnt time.Duration, smooth int) {
+	var l learned
+	for _, s := range sessions {
+		l = l.heard(s, max(floor, duration(l.Floor)))
+	}
+	return duration(l.Floor), l.Smooth
+}

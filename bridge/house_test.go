@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,7 +34,8 @@ type house struct {
 	ear    *ear
 	media  string
 	found  chan discovery.Event
-	call   chan string // where speakers call when their buttons are pressed
+	asleep atomic.Int64 // how long the machine was, in nanoseconds
+	call   chan string  // where speakers call when their buttons are pressed
 	stop   func() error
 }
 
@@ -95,6 +97,7 @@ func (h *house) moveIn(s config.Config) {
 		DialContext:  us.DialContext,
 		ListenPacket: us.ListenPacket,
 		Listen:       us.Listen,
+		Slept:        func() time.Duration { return time.Duration(h.asleep.Load()) },
 		Announce: func(ctx context.Context, i discovery.Instance) error {
 			select {
 			case <-h.call:

@@ -22,6 +22,7 @@ type record struct {
 	Static   bool             `json:"static,omitempty"` // it comes from the configuration
 	Leader   string           `json:"leader,omitempty"` // it is half of the stereo pair that this one leads, and not shown
 	Volume   *float64         `json:"volume,omitempty"` // 0 to 1, as it was last set
+	Learned  *learned         `json:"learned,omitempty"`
 	LastSeen time.Time        `json:"last_seen"`
 	Device   discovery.Device `json:"device"`
 }

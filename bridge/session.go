@@ -25,6 +25,7 @@ func (d *device) attend(s *raop.Session, address string) *session {
 	go func() { // Close waits for it
 		defer close(w.over)
 		<-s.Done()
+		d.learns(func(l learned) learned { return l.heard(s.Stats(), s.MinLead()) })
 		w.err = d.verdict(s.Err(), address)
 	}()
 	return w

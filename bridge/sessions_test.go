@@ -1,6 +1,8 @@
 package bridge_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,5 +145,63 @@ func TestAVolumeThatIsHeldDownIsRemembered(t *testing.T) {
 		h.moveIn(s)
 		time.Sleep(5 * time.Minute)
 		h.until("airplay/kitchen/state/volume", "60")
+	})
+}
+
+// tail holds a receiver to have heard the end of a sound, from anywhere within
+// it on.
+func tail(t *testing.T, r *raoptest.Receiver, want []int16, atLeast time.Duration) {
+	t.Helper()
+	got := sounds(r)
+	if len(got) > len(want) || !slices.Equal(got, want[len(want)-len(got):]) {
+		t.Errorf("heard %d samples, not the end of the sound", len(got))
+	}
+	if least := int(atLeast.Seconds() * 44100 * 2); len(got) < least {
+		t.Errorf("heard %d samples, want %d at least", len(got), least)
+	}
+}
+
+func TestASpeakerThatIsSwitchedOffAndOnGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, rx := build(t, settings(t), raoptest.Config{Name: "Kitchen"})
+		want := h.tone("tone.wav", 60)
+		h.say("kitchen/play_file", `{"path":"tone.wav","transaction":"t"}`)
+		h.result("kitchen", "t")
+		time.Sleep(10 * time.Second)
+		rx[0].Vanish()
+		h.until("airplay/kitchen/state", `"state":"buffering"`)
+		time.Sleep(4 * time.Second)
+		again, err := raoptest.New(raoptest.Config{Name: "Kitchen", Network: h.lan.Host("10.0.0.20"), Address: ":5000"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Close()
+		h.until("airplay/kitchen/state", `"state":"playing"`)
+		h.until("airplay/kitchen/state", `"state":"idle"`)
+		tail(t, again, want, 38*time.Second)
+		if got := h.latest("airplay/kitchen/event"); !strings.Contains(got, `"ended"`) {
+			t.Errorf("event: got %s, want that it has ended", got)
+		}
+	})
+}
+
+func TestAMachineThatHasSleptDialsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, rx := build(t, settings(t), raoptest.Config{Name: "Kitchen"})
+		want := h.tone("tone.wav", 60)
+		h.say("kitchen/play_file", `{"path":"tone.wav","transaction":"t"}`)
+		h.result("kitchen", "t")
+		time.Sleep(10 * time.Second)
+		before := len(sounds(rx[0]))
+		h.asleep.Add(int64(8 * time.Hour))
+		h.until("airplay/kitchen/state", `"state":"idle"`)
+		if got := rx[0].Log().Sessions; got != 2 {
+			t.Errorf("got %d sessions, want two: the first is of no use any more", got)
+		}
+		got := sounds(rx[0])
+		rest := len(got) - before
+		if rest < 44*44100*2 || !slices.Equal(got[before+3*44100*2:], want[len(want)-(rest-3*44100*2):]) {
+			t.Errorf("heard %d samples after the sleep, not the end of the sound", rest)
+		}
 	})
 }

@@ -44,6 +44,10 @@ type Config struct {
 	// Zero: by what the receiver says and a table of kinds.
 	Floor time.Duration
 
+	// AudioLatency is what the receiver said before that it needs, for the case
+	// that it does not say it this time. Zero or less: nothing is known.
+	AudioLatency time.Duration
+
 	// DACPID is 16 upper-case hexadecimal digits, the first not 0, by which
 	// the receiver finds our remote-control server. Empty: random.
 	DACPID string

@@ -99,6 +99,9 @@ func (r *resender) resend(seq uint16, now time.Time) {
 	s := r.s
 	s.mu.Lock()
 	packet := s.beat.ring.Find(seq, now)
+	if packet == nil && s.beat.ring.Passed(seq, now) {
+		s.counts.Missed++
+	}
 	if packet != nil {
 		r.packet = append(rtp.Resend{Seq: seq}.AppendTo(r.packet[:0]), packet...)
 		s.counts.Resent++

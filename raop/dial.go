@@ -135,6 +135,9 @@ func (d *dialer) session(conn net.Conn, way Auth) (*Session, error) {
 		asked: make(chan struct{}), wakeSync: make(chan struct{}, 1), wakeChore: make(chan struct{}, 1),
 		volumeTurn: make(chan struct{}, 1), over: make(chan struct{}),
 	}
+	if d.cfg.AudioLatency > 0 {
+		s.said = min(int(d.cfg.AudioLatency*44100/time.Second), maxLatency)
+	}
 	header, number, err := s.draw()
 	if err == nil && way == AuthRSA {
 		s.crypt, err = newCBC(d.cfg.Rand)

@@ -112,6 +112,7 @@ type Stats struct {
 	Timings     uint64 // timing requests answered
 	ResendAsked uint64 // packets that the receiver asked for again
 	Resent      uint64 // of those, packets that were sent again
+	Missed      uint64 // of those, packets that could not be heard any more
 }
 
 // Facts is what was learned of a receiver, worth remembering for the next Dial.

@@ -75,6 +75,9 @@ func (s *Stream) drop(m *member, err error) {
 		return
 	}
 	s.failure, s.lonely = err, time.Now().Add(s.cfg.Linger)
+	if s.cfg.Alone != nil {
+		s.cfg.Alone(err)
+	}
 }
 
 // tell answers who attached the sink.

@@ -68,13 +68,16 @@ type Config struct {
 	// think was heard was not, by so much. 0: nothing.
 	Overlap time.Duration
 	// Linger is how long the timeline goes on after the last sink has failed,
-	// for another to be attached. 0: Run ends at once. A stream whose last
-	// sink was detached goes on for as long as it lasts.
+	// for another to be attached; a pause does not count. 0: Run ends at once.
+	// A stream whose last sink was detached goes on for as long as it lasts.
 	Linger time.Duration
 	// Notify is told what is at the ear, each time that changes, and before
 	// the call returns that has changed it; nil: nobody. It is called by Run,
 	// must not wait and must not call the stream.
 	Notify func(State)
+	// Alone is told, like Notify, each time the last sink has failed; nil:
+	// nobody.
+	Alone func(error)
 	// Logger is told when a sink fails. The zero value is silent.
 	Logger zerolog.Logger
 }
@@ -267,7 +270,7 @@ func (s *Stream) step(ctx context.Context, now time.Time) (wake time.Time, err e
 	if s.tell(now) == Ended {
 		return time.Time{}, errOver
 	}
-	if s.failure != nil {
+	if s.failure != nil && (!s.paused || s.cfg.Linger <= 0) {
 		if !now.Before(s.lonely) {
 			return time.Time{}, fmt.Errorf("%w: %w", ErrNoSinks, s.failure)
 		}

@@ -169,6 +169,9 @@ func (p *Player) heard(ctx context.Context, s stream.State) {
 	switch s {
 	case stream.Playing:
 		p.state.Status = Playing
+		if p.away {
+			p.state.Status = Buffering
+		}
 		p.observe()
 	case stream.Starting, stream.Starved:
 		p.state.Status = Buffering

@@ -132,6 +132,10 @@ type Prepare struct {
 	For time.Duration // the session is kept for so long at least; 0: 30 s
 }
 
+// Wake says that this machine has slept: the receiver's idea of our clock is
+// wrong, and the session of no use any more.
+type Wake struct{}
+
 func (Play) command()          {}
 func (Pause) command()         {}
 func (Resume) command()        {}
@@ -145,4 +149,5 @@ func (SetRepeat) command()     {}
 func (SetVolume) command()     {}
 func (Mute) command()          {}
 func (VolumeChanged) command() {}
+func (Wake) command()          {}
 func (Prepare) command()       {}

@@ -11,6 +11,7 @@ func (p *Player) dial(ctx context.Context) {
 	if p.session != nil || p.dialing != nil {
 		return
 	}
+	again := p.away
 	p.dialing = bear(ctx, &p.children, fetchPatience,
 		func(ctx context.Context) (Session, error) {
 			select {
@@ -18,7 +19,7 @@ func (p *Player) dial(ctx context.Context) {
 			case <-ctx.Done():
 				return nil, fmt.Errorf("player: the session before has not ended: %w", ctx.Err())
 			}
-			s, err := p.cfg.Dial(ctx)
+			s, err := p.reach(ctx, again)
 			if err != nil {
 				<-p.line
 			}
@@ -40,7 +41,12 @@ func (p *Player) dialled(ctx context.Context, r result[Session]) {
 	case r.err == nil:
 	case resume != nil:
 		p.state.Status, p.state.Problem = Paused, p.cfg.Explain(r.err)
+		p.away = false
 		resume(r.err)
+		return
+	case p.away && p.paused: // it stays in the pause
+		p.away = false
+		p.state.Problem = p.cfg.Explain(r.err)
 		return
 	case p.main == nil: // it was only to be ready
 		p.owe()
@@ -57,7 +63,10 @@ func (p *Player) dialled(ctx context.Context, r result[Session]) {
 	}
 	switch {
 	case resume != nil:
+		p.away = false
 		resume(p.takeUp(ctx))
+	case p.away:
+		p.rejoin(ctx)
 	case p.main == nil:
 		p.stay()
 	default:
@@ -78,7 +87,12 @@ func (p *Player) close(s Session) {
 
 // dropped goes on without the session, which is over.
 func (p *Player) dropped(ctx context.Context) {
-	err := p.ending(errors.New("player: the session ended"))
+	p.goOn(ctx, p.ending(errors.New("player: the session ended")))
+}
+
+// goOn goes on without the session, which is of no use any more.
+func (p *Player) goOn(ctx context.Context, err error) {
+	p.doubt.off()
 	if a := p.speaking; a != nil && a.voice != nil {
 		p.stumble(ctx, err)
 	}
@@ -97,7 +111,7 @@ func (p *Player) dropped(ctx context.Context) {
 		p.cfg.Logger.Info().Err(err).Msg("session ended in a pause; it is dialled again after that")
 		p.detach(ctx)
 	default:
-		p.broken(ctx, err)
+		p.lose(ctx, err)
 	}
 }
 

@@ -122,6 +122,7 @@ func (p *Player) halt() {
 	p.look.off()
 	p.retitle.off()
 	p.crossing.off()
+	p.absent.forget()
 	if f := p.show; f != nil {
 		f.cancel()
 		select {

@@ -2,6 +2,7 @@ package player
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"airplay2mqtt/audio/stream"
@@ -16,15 +17,19 @@ type performance struct {
 	cancel context.CancelFunc // of the stream
 	sink   Session            // what the stream is sent to; nil: nothing
 	states chan stream.State  // what the ear hears; the newest only
+	ears   atomic.Int32       // the newest of states
+	alone  chan error         // why the stream has lost its last sink
 }
 
 // perform lets a playback be heard on the session.
 func (p *Player) perform(ctx context.Context, b *playback) {
-	f := &performance{medley: newMedley(b.part), sink: p.session, states: make(chan stream.State, 1)}
+	f := &performance{medley: newMedley(b.part), sink: p.session, states: make(chan stream.State, 1), alone: make(chan error, 1)}
 	cfg := stream.Config{
 		Lead:    p.lead(b),
 		Overlap: overlap,
+		Linger:  absence,
 		Notify:  f.tell,
+		Alone:   f.lament,
 		Logger:  p.cfg.Logger,
 	}
 	if b.track.Live {
@@ -68,6 +73,22 @@ func (f *performance) hears() <-chan stream.State {
 	return f.states
 }
 
+// forsaken tells why the stream has lost its last sink.
+func (f *performance) forsaken() <-chan error {
+	if f == nil {
+		return nil
+	}
+	return f.alone
+}
+
+// lament is called by the stream, and does not block.
+func (f *performance) lament(err error) {
+	select {
+	case f.alone <- err:
+	default:
+	}
+}
+
 // ended is closed when all has been heard.
 func (f *performance) ended() <-chan struct{} {
 	if f == nil {
@@ -101,8 +122,12 @@ func (f *performance) tell(s stream.State) {
 	case <-f.states:
 	default:
 	}
+	f.ears.Store(int32(s))
 	f.states <- s
 }
+
+// told is what the ear hears by what was told last.
+func (f *performance) told() stream.State { return stream.State(f.ears.Load()) }
 
 // ear returns the frame of the medley that is heard.
 func (f *performance) ear() int64 { return nearest(f.stream.Elapsed()) }

@@ -153,6 +153,7 @@ type Player struct {
 	plays    int           // how many Plays there were
 	artwork  bool          // some was told
 	resuming func(error)   // who waits for a session, to resume; nil: nobody
+	absent                 // of a session that is lost while something is heard
 	prepared []func(error) // who waits for a session, to have one
 	keep     time.Time     // until when a session is kept at least
 	idle     alarm         // when to hang up
@@ -254,6 +255,12 @@ func (p *Player) Run(ctx context.Context) error {
 			p.payBack(life)
 		case <-p.lost(): // the receiver hung up
 			p.dropped(life)
+		case err := <-p.show.forsaken(): // or takes no more packets
+			p.suspect(life, err)
+		case <-p.doubt.C(): // and nobody knows why
+			p.condemn(life)
+		case <-p.back.C(): // the sound is heard again
+			p.returned()
 		case <-p.knob.step.C(): // louder, or softer, by a step
 			p.fade(life)
 		case <-p.knob.curfew.C(): // louder is allowed, or less loud
@@ -323,6 +330,9 @@ func (p *Player) obey(ctx context.Context, o order) {
 		answer(p.mute(ctx, c.To))
 	case VolumeChanged:
 		answer(p.turned(ctx, c.Level))
+	case Wake:
+		p.woken(ctx)
+		answer(nil)
 	case Prepare:
 		p.warmUp(ctx, c, answer)
 	default:

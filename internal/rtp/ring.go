@@ -55,6 +55,15 @@ func (r *Ring) Find(seq uint16, now time.Time) []byte {
 	return b[:s.size]
 }
 
+// Passed tells whether a packet is remembered and cannot be heard any more.
+func (r *Ring) Passed(seq uint16, now time.Time) bool {
+	if r == nil {
+		return false
+	}
+	s, _ := r.at(seq)
+	return s.size > 0 && s.seq == seq && !now.Before(s.due)
+}
+
 // Forget empties the ring.
 func (r *Ring) Forget() {
 	if r != nil {

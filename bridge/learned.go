@@ -1,0 +1,88 @@
+package bridge
+
+import (
+	"time"
+
+	"airplay2mqtt/raop"
+)
+
+// learned is what a device has taught us, for the next time that it is dialled.
+// It is a value that never changes: what is learned makes another.
+type learned struct {
+	// Auth is the way that worked, so that it is the first one tried.
+	Auth raop.Auth `json:"auth,omitempty"`
+	// AudioLatency is what it said that it needs, in milliseconds; negative:
+	// it never did.
+	AudioLatency float64 `json:"audio_latency_ms"`
+	// Floor is the smallest latency that is dared, in milliseconds, because
+	// what was smaller had gaps; 0: none had.
+	Floor float64 `json:"floor_ms,omitempty"`
+	// Smooth is how many sessions in a row had no gap since.
+	Smooth int `json:"smooth,omitempty"`
+}
+
+const (
+	// gaps and gapsAmong are how many packets, and what part of them, came too
+	// late to be repaired where a latency is too small for a network.
+	gaps, gapsAmong = 3, 1000
+	// proves is how many packets a session must have had to prove anything.
+	proves = 250
+	// forgiven is after how many smooth sessions it is dared once more.
+	forgiven = 20
+	// highest is as much as is learned; who needs more says so.
+	highest = 2 * time.Second
+)
+
+// settings puts what was learned into those of a session. A latency that the
+// user has chosen stays.
+func (l learned) settings(cfg *raop.Config) {
+	cfg.Auth = l.Auth
+	cfg.AudioLatency = duration(l.AudioLatency)
+	if cfg.Floor == 0 {
+		cfg.Floor = duration(l.Floor)
+	}
+}
+
+// agreed learns from a session that has begun.
+func (l learned) agreed(f raop.Facts) learned {
+	l.Auth = f.Auth
+	if f.AudioLatency >= 0 {
+		l.AudioLatency = milliseconds(f.AudioLatency)
+	}
+	return l
+}
+
+// heard learns from a session that is over, which had that floor: where lost
+// packets were asked for again too late to be heard, there were gaps.
+func (l learned) heard(s raop.Stats, floor time.Duration) learned {
+	switch {
+	case s.Packets < proves:
+	case s.Missed >= gaps && s.Missed*gapsAmong > s.Packets:
+		l.Floor, l.Smooth = milliseconds(min(floor*3/2, highest)), 0
+	case s.Missed == 0 && l.Floor > 0:
+		if l.Smooth++; l.Smooth >= forgiven {
+			l.Floor, l.Smooth = 0, 0
+		}
+	}
+	return l
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func duration(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
+
+// learns changes what is known of the device, and has it remembered. It may be
+// called from any goroutine.
+func (d *device) learns(change func(learned) learned) {
+	for {
+		was := d.learned.Load()
+		now := change(*was)
+		if now == *was {
+			return
+		}
+		if d.learned.CompareAndSwap(was, &now) {
+			d.remember(now)
+			return
+		}
+	}
+}
