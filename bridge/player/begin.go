@@ -92,6 +92,7 @@ func (p *Player) present(b *playback) {
 	p.state.Title, p.state.Artist, p.state.Album = b.tags.Title, b.tags.Artist, b.tags.Album
 	p.state.Position, p.state.Since = 0, time.Time{}
 	p.state.Live, p.state.Seekable, p.state.Duration = false, false, 0
+	p.state.Video = b.film() != nil
 	if b.track.Source != nil {
 		p.state.Live, p.state.Seekable, p.state.Duration = b.track.Live, seekable(b.track), duration(b.track)
 	}
@@ -111,7 +112,7 @@ func (p *Player) open(ctx context.Context, b *playback) {
 	p.discard(b)
 	p.coming = b
 	p.opening = bear(ctx, &p.children, fetchPatience,
-		func(ctx context.Context) (audio.Track, error) { return p.cfg.Open(ctx, b.request) },
+		func(ctx context.Context) (audio.Track, error) { return p.find(ctx, b.request) },
 		func(t audio.Track) { t.Close() })
 }
 
@@ -120,6 +121,10 @@ func (p *Player) opened(ctx context.Context, r result[audio.Track]) {
 	b := p.coming
 	p.coming, p.opening = nil, nil
 	err := r.err
+	if _, ok := r.made.Source.(feature); ok && err == nil {
+		p.found(ctx, b, r.made)
+		return
+	}
 	if err == nil {
 		b.take(r.made)
 		err = b.cue()
@@ -137,6 +142,7 @@ func (p *Player) opened(ctx context.Context, r result[audio.Track]) {
 		p.show.medley.add(b.part)
 	default:
 		p.present(b)
+		p.dial(ctx) // what might have been a film had to be known first
 		p.sound(ctx)
 	}
 }
@@ -144,6 +150,9 @@ func (p *Player) opened(ctx context.Context, r result[audio.Track]) {
 // sound lets the sound be heard, once it is open and there is a session.
 func (p *Player) sound(ctx context.Context) {
 	b := p.main
+	if p.roll(ctx) {
+		return
+	}
 	if b == nil || b.track.Source == nil || p.session == nil || p.paused || p.show != nil || p.occupied() {
 		return
 	}

@@ -19,6 +19,7 @@ type Play struct {
 	Expires time.Time // if it is not heard by then, it is not played; zero: it waits for ever
 	Volume  *float64  // from 0 to 1, set before the sound begins; nil: as it is
 
+	Mode                 Mode     // whether it is a film
 	Title, Artist, Album string   // empty: what the sound says
 	Override             Override // whether they stand before what the sound says
 

@@ -88,7 +88,7 @@ func (p *Player) admissible(a *announcement) error {
 		return ErrMuted
 	case p.engaged(a.key):
 		return ErrSame
-	case a.policy == Skip && (p.busy() || p.speaking != nil):
+	case a.policy == Skip && (p.busy() || p.speaking != nil), a.policy != Wait && p.filmed():
 		return ErrSkipped
 	case now.Sub(p.lately[a.key]) < p.cfg.Announcements.Cooldown:
 		return ErrTooOften
@@ -138,7 +138,7 @@ func (p *Player) occupied() bool { return p.speaking != nil || p.held }
 // able tells whether an announcement can be begun now. It takes its clips out
 // of memory if they are there.
 func (p *Player) able(a *announcement) bool {
-	if a.policy == Wait && p.busy() {
+	if a.policy == Wait && p.busy() || p.filmed() {
 		return false
 	}
 	if a.clips == nil {

@@ -8,16 +8,14 @@ import (
 
 // dial opens a session, unless there is one or soon will be.
 func (p *Player) dial(ctx context.Context) {
-	if p.session != nil || p.dialing != nil {
+	if p.session != nil || p.dialing != nil || p.filmed() || p.undecided() {
 		return
 	}
 	again := p.away
 	p.dialing = bear(ctx, &p.children, fetchPatience,
 		func(ctx context.Context) (Session, error) {
-			select {
-			case p.line <- struct{}{}:
-			case <-ctx.Done():
-				return nil, fmt.Errorf("player: the session before has not ended: %w", ctx.Err())
+			if err := p.takeLine(ctx); err != nil {
+				return nil, err
 			}
 			s, err := p.reach(ctx, again)
 			if err != nil {
@@ -25,6 +23,16 @@ func (p *Player) dial(ctx context.Context) {
 			}
 			return s, err
 		}, p.close)
+}
+
+// takeLine waits until the device is not used by us any more.
+func (p *Player) takeLine(ctx context.Context) error {
+	select {
+	case p.line <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("player: the session before has not ended: %w", ctx.Err())
+	}
 }
 
 // dialled takes the session.

@@ -123,6 +123,7 @@ func (p *Player) halt() {
 	p.retitle.off()
 	p.crossing.off()
 	p.absent.forget()
+	p.dim()
 	if f := p.show; f != nil {
 		f.cancel()
 		select {

@@ -30,7 +30,7 @@ func (p *Player) prepare(ctx context.Context) {
 	p.retract()
 	m := p.show.medley
 	left, known, parts := m.left()
-	if p.coming == nil && known && parts < crowd {
+	if p.coming == nil && known && parts < crowd && (p.repeatsOne() || !p.alone()) {
 		switch {
 		case left <= foresight:
 			if b := p.successor(); b != nil {
@@ -66,7 +66,10 @@ func (p *Player) successor() *playback {
 
 // more tells whether there is a successor.
 func (p *Player) more() bool {
-	return len(p.queue) > 0 || p.repeatsOne() || len(p.played()) > 0
+	if len(p.queue) > 0 && !p.repeatsOne() {
+		return !p.alone()
+	}
+	return p.repeatsOne() || len(p.played()) > 0
 }
 
 // soonest returns when what is drawn now would be heard.

@@ -19,6 +19,8 @@ func (p *Player) pause(ctx context.Context) error {
 		return nil
 	case p.paused:
 		return nil
+	case p.filmed():
+		return p.pauseFilm(ctx)
 	case p.show == nil: // it was about to begin
 		p.paused, p.since = true, time.Now()
 		p.state.Status = Paused
@@ -39,6 +41,8 @@ func (p *Player) resume(ctx context.Context, answer func(error)) {
 		answer(ErrIdle)
 	case !p.paused:
 		answer(nil)
+	case p.filmed():
+		answer(p.resumeFilm(ctx))
 	case p.show == nil:
 		p.paused, p.state.Status = false, Buffering
 		p.dial(ctx)
@@ -106,6 +110,12 @@ func (p *Player) giveUpResuming() {
 func (p *Player) seek(life context.Context, c Seek) error {
 	b := p.main
 	switch {
+	case p.showing != nil:
+		to := c.To
+		if c.Relative {
+			to += p.projected(time.Now())
+		}
+		return p.seekFilm(life, to)
 	case b == nil || p.show == nil || b.part == nil:
 		return ErrIdle
 	case !p.state.Seekable:

@@ -21,6 +21,7 @@ type playback struct {
 	part     *part       // of a medley; nil before it is cued up
 	began    bool        // the first frame was heard
 	past     bool        // it was, and is remembered
+	alone    bool        // it is a film, and is not opened ahead
 	unwanted error       // why it is not to be heard, or heard again
 }
 

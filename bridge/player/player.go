@@ -56,6 +56,11 @@ type Config struct {
 	// soon.
 	Dial func(ctx context.Context) (Session, error)
 	Open func(ctx context.Context, p Play) (audio.Track, error)
+	// Film finds the film that a Play is for; nil: it is for a sound, which
+	// Open opens then. It is called as Open is, for what Shows says may be one,
+	// which must not wait. nil: the device shows no films.
+	Film  func(ctx context.Context, p Play) (Film, error)
+	Shows func(p Play) bool
 
 	// Notify is told every state entered, Event what happens to playbacks,
 	// Artwork the cover (as found, JPEG or PNG) of what is heard, empty when
@@ -143,6 +148,7 @@ type Player struct {
 	program
 	desk
 	raise
+	screen
 	show     *performance // of what is heard, and what follows it; nil: none yet
 	paused   bool
 	since    time.Time // of the pause
@@ -227,6 +233,10 @@ func (p *Player) Run(ctx context.Context) error {
 			p.dialled(life, r)
 		case r := <-p.opening.ready(): // sound, or none
 			p.opened(life, r)
+		case r := <-p.raising.ready(): // a film, or none
+			p.shown(life, r)
+		case s, more := <-p.scenes(): // it is further, or over
+			p.scene(life, s, more)
 		case s := <-p.show.hears(): // the ear hears something else
 			p.heard(life, s)
 		case <-p.show.ends(): // a sound was read to its end

@@ -52,6 +52,8 @@ func (p *Player) check(c Play) error {
 		return errors.New("player: play wants one of a URL, a file and data")
 	case c.Enqueue < EnqueueReplace || c.Enqueue > EnqueuePlay:
 		return errors.New("player: enqueue by replace, add, next, or play")
+	case c.Mode != AutoMode && c.Mode != SoundMode && c.Mode != FilmMode:
+		return errors.New("player: mode auto, audio, or video")
 	case c.Override < OverrideAll || c.Override > OverrideMissing:
 		return errors.New("player: override all tags, or missing ones")
 	case c.Repeat != "" && !c.Repeat.valid():

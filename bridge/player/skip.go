@@ -35,6 +35,9 @@ func (p *Player) previous(ctx context.Context) error {
 	if p.show != nil && b.part != nil {
 		into = p.show.place(b) - lasting(b.part.from)
 	}
+	if p.showing != nil {
+		into = p.projected(time.Now()) - b.request.Start
+	}
 	n := len(p.past)
 	if n == 0 || into > restart && !b.track.Live {
 		return p.restart(ctx)
@@ -57,6 +60,9 @@ func (p *Player) previous(ctx context.Context) error {
 // restart begins what is heard again.
 func (p *Player) restart(ctx context.Context) error {
 	b := p.main
+	if p.showing != nil {
+		return p.seekFilm(ctx, b.request.Start)
+	}
 	if p.show == nil || b.part == nil || b.track.Live {
 		return nil // it is about to begin, or has no beginning
 	}

@@ -37,6 +37,7 @@ type State struct {
 	Position             time.Duration // what was heard at Since; it goes on by itself while playing
 	Since                time.Time     // zero: nothing was heard yet. It changes only if Position jumps
 	Live, Seekable       bool
+	Video                bool   // it is a film, which the device plays itself
 	Confidence           string // what the session says of its receiver's clock: clock_locked, unknown, stalled
 
 	Problem Problem // why the last sound was not played to its end; kept until the next Play

@@ -23,7 +23,7 @@ func (p *Player) warmUp(ctx context.Context, c Prepare, answer func(error)) {
 			p.stay()
 		}
 		answer(nil)
-	case len(p.prepared) >= inboxSize:
+	case len(p.prepared) >= inboxSize || p.filmed():
 		answer(ErrBusy)
 	default:
 		p.prepared = append(p.prepared, answer)
