@@ -42,6 +42,20 @@ var mac = regexp.MustCompile(`^Mac\d+,\d+$`)
 // docs/protocols/airplay2.md, decision table; a receiver may still answer
 // otherwise.
 func (i Info) Pairing() (kind Pairing, why string) {
+	if ok, _ := i.AirPlay2(); ok {
+		return i.pairingBy(AirPlay2)
+	}
+	return i.pairingBy(AirPlay1)
+}
+
+// CanPair tells whether it is worth offering to pair with the receiver by
+// PIN, also where it does not ask for it.
+func (i Info) CanPair() bool {
+	kind, _ := i.Pairing()
+	return kind.NeedsUser() || i.PublicKey != nil && features.Set(i.Features).Has(features.LegacyPairing) && kind != Unsupported
+}
+
+func (i Info) pairingBy(p Protocol) (kind Pairing, why string) {
 	switch {
 	case mac.MatchString(i.Model):
 		return ExperimentalPIN, "it is a Mac: pairing with the PIN that it shows may work, but not always a second time"
@@ -52,7 +66,7 @@ func (i Info) Pairing() (kind Pairing, why string) {
 		return Unsupported, "it takes only the person whose Apple account it has; " +
 			"in its AirPlay settings, allow Everyone or Anyone on the Same Network"
 	}
-	if ok, _ := i.AirPlay2(); ok {
+	if p == AirPlay2 {
 		return i.pairing2()
 	}
 	return i.pairing1()

@@ -24,6 +24,12 @@ type Config struct {
 	UserAgent string
 	// Password is for receivers that ask for one.
 	Password string
+	// Credentials are what a pairing by PIN in the older way has left, for
+	// receivers that want it: IDENTIFIER:SEED. Empty: not paired.
+	Credentials string
+	// ReceiverKey is the receiver's key since that pairing, which it has to
+	// show. Nil: not known, and not checked.
+	ReceiverKey []byte
 	// Volume, from 0 to 1, is set before the first sound. Nil: the receiver's
 	// own is left alone.
 	Volume *float64

@@ -34,7 +34,7 @@ const (
 //
 // If the receiver refuses the way of authentication, the others are tried. ctx
 // bounds dialling, not the session. Errors name the step that failed, and wrap
-// ErrPassword, ErrBusy, ErrPairing, ErrTiming or a *StatusError where these
+// ErrPassword, ErrBusy, ErrPairing, ErrImposter, ErrTiming or a *StatusError where these
 // apply.
 func Dial(ctx context.Context, address string, info Info, cfg *Config) (*Session, error) {
 	d := &dialer{address: address, info: info, cfg: cfg.withDefaults()}
@@ -101,6 +101,7 @@ func (d *dialer) try(ctx context.Context, way Auth) (*Session, error) {
 		return nil, err
 	}
 	for _, step := range []func(*Session, context.Context) error{
+		(*Session).verify,
 		(*Session).setupAuth,
 		(*Session).bind, // before SETUP: HomePod tries our timing port then
 		(*Session).announceSound,

@@ -18,6 +18,9 @@ var (
 	ErrBusy = errors.New("the receiver is busy")
 	// ErrPairing: the receiver serves only who has been paired with it.
 	ErrPairing = errors.New("the receiver wants to be paired")
+	// ErrImposter: the receiver does not show that it is the one that was
+	// paired.
+	ErrImposter = errors.New("the receiver is not the one that was paired, or was reset since")
 	// ErrTiming: the receiver cannot ask us for the time, without which it
 	// plays nothing.
 	ErrTiming = errors.New("the receiver's timing requests do not reach this host (a firewall, or a container without host networking)")

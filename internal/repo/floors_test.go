@@ -20,9 +20,10 @@ var floors = map[string][]string{
 	// 4
 	"bridge": {"raop", "airplay", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/atomicfile", "internal/chime", "internal/nearest"},
 	// 3
-	"raop":          {"audio", "audio/alac", "audio/stream", "internal/parameter", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
-	"raop/raoptest": {"audio", "audio/alac", "internal/rtsp", "internal/rtp", "internal/ntp"},
-	"airplay":       {"internal/features"},
+	"raop":          {"audio", "audio/alac", "audio/stream", "internal/legacy", "internal/pairing", "internal/parameter", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
+	"raop/raoptest": {"audio", "audio/alac", "internal/legacy", "internal/rtsp", "internal/rtp", "internal/ntp"},
+	"airplay":       {"internal/features", "internal/hap", "internal/legacy"},
+	"airplay/pair":  {"airplay", "internal/hap", "internal/legacy", "internal/pairing", "internal/rtsp"},
 	"airplay/ptp":   {"internal/gptp"},
 	"bridge/player": {"audio", "audio/alac", "audio/loudness", "audio/stream"},
 

@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"net"
 	"time"
+
+	"airplay2mqtt/internal/legacy"
 )
 
 // A Network is where a receiver listens; a *memnet.Host is one.
@@ -50,6 +53,12 @@ type Config struct {
 	NeverAsksTime       bool // as behind a firewall
 	RecordWaitsForTime  bool // AirPort Express of the first generation
 	IgnoresFirstReplies int  // timing replies that get lost on the way
+
+	// Pairing makes it play only for whom it is paired with, in the way of
+	// tvOS 10.2: 470 on ANNOUNCE for all others. Nil: it takes everybody.
+	Pairing *legacy.Accessory
+	// PairingUntold keeps it from announcing that: UxPlay.
+	PairingUntold bool
 
 	NeedsAuthSetup bool // 403 on ANNOUNCE before it: Sonos
 	AuthSetupFails bool // 500 and hangs up: Marantz NR1506
@@ -137,6 +146,12 @@ func (c Config) txt() map[string]string {
 		t["et"], t["ek"] = "0,1", "1"
 	case c.NeedsAuthSetup:
 		t["et"], t["vs"], t["ft"] = "0,4", "366.0", "0x445F8A00,0x1C340"
+	}
+	if c.Pairing != nil {
+		t["pk"], t["ft"] = hex.EncodeToString(c.Pairing.Key()), "0x5A7FFFF7,0xE"
+		if !c.PairingUntold {
+			t["sf"] = "0x204"
+		}
 	}
 	if c.UpperDigest {
 		delete(t, "da")

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"airplay2mqtt/internal/legacy"
 	"airplay2mqtt/internal/rtsp"
 )
 
@@ -19,7 +20,8 @@ type caller struct {
 	r         *Receiver
 	conn      net.Conn
 	authSetup bool
-	session   *session // since ANNOUNCE
+	paired    *legacy.Peer // nil: everybody may play
+	session   *session     // since ANNOUNCE
 	bye       bool
 }
 
@@ -27,6 +29,9 @@ type caller struct {
 func (r *Receiver) serve(conn net.Conn) {
 	defer r.wg.Done()
 	c := &caller{r: r, conn: conn}
+	if r.cfg.Pairing != nil {
+		c.paired = r.cfg.Pairing.Connect()
+	}
 	defer func() {
 		conn.Close()
 		r.mu.Lock()
@@ -169,6 +174,11 @@ func (c *caller) authorized(req rtsp.Request) bool {
 }
 
 func (c *caller) post(req rtsp.Request) rtsp.Response {
+	if c.paired != nil {
+		if resp, ok := c.paired.Answer(req); ok {
+			return resp
+		}
+	}
 	switch req.URI {
 	case "/feedback":
 		c.r.note(func(l *Log) { l.KeepAlives++ })
@@ -193,6 +203,8 @@ func (c *caller) announce(req rtsp.Request) rtsp.Response {
 	cfg := c.r.cfg
 	sound, err := parseSound(req.Body, cfg.Key)
 	switch {
+	case c.paired != nil && !c.paired.Verified():
+		return code(470, "Client Authentication Required")
 	case cfg.NeedsAuthSetup && !c.authSetup:
 		return code(403, "Forbidden")
 	case cfg.Busy:
