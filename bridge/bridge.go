@@ -68,6 +68,7 @@ type Bridge struct {
 	living   context.Context // ends when the players shall
 	commands int
 	saveAt   time.Time
+	vitalsAt time.Time     // when the vitals are noted next
 	slept    time.Duration // how long the machine had, when we looked last
 	repeatAt time.Time     // when everything is told once more; zero: never
 
@@ -337,6 +338,7 @@ func (b *Bridge) changed(d *device, s player.State) {
 func (b *Bridge) lookAfter(now time.Time) {
 	b.remember()
 	b.awake()
+	b.noteVitals(now)
 	if !b.repeatAt.IsZero() && now.After(b.repeatAt) {
 		b.repeatAt = time.Time{}
 		b.tell.repeat()

@@ -21,6 +21,7 @@ type Device struct {
 	Port     int    `yaml:"port,omitempty"`
 	Password string `yaml:"password,omitempty"`
 	Latency  string `yaml:"latency,omitempty"` // chime, normal or robust; normal if empty
+	KeepWarm string `yaml:"keep_warm,omitempty"`
 }
 
 // Slug is the device's name in topics.

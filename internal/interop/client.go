@@ -77,6 +77,13 @@ func (c *Client) hear(_ paho.Client, m paho.Message) {
 	})
 }
 
+// Forget forgets what was heard.
+func (c *Client) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.messages = nil
+}
+
 // Publish sends a message and returns when it was handed over.
 func (c *Client) Publish(t testing.TB, topic, payload string) time.Time {
 	t.Helper()

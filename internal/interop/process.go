@@ -122,6 +122,15 @@ func (p *Process) Memory() (int64, error) {
 	return kilobytes << 10, nil
 }
 
+// Files is how many file descriptors a process has open.
+func (p *Process) Files() (int, error) {
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID()))
+	if err != nil {
+		return 0, fmt.Errorf("interop: %w", err)
+	}
+	return len(entries), nil
+}
+
 // Work is how much processor time a process has taken.
 func (p *Process) Work() (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))

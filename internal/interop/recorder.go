@@ -89,6 +89,13 @@ func (r *Recorder) Listen() *Ear {
 	return &Ear{recorder: r, from: len(r.pcm)}
 }
 
+// Forget forgets what was recorded. No ear may be in use.
+func (r *Recorder) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pcm, r.reads = nil, nil
+}
+
 // since returns what was recorded from a frame on.
 func (r *Recorder) since(frame int) Sound {
 	r.mu.Lock()
