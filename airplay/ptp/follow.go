@@ -12,6 +12,8 @@ import (
 const (
 	syncsKept  = 16
 	delaysKept = 30
+	// quickAsks is how many answers are wanted quickly.
+	quickAsks = 4
 	// enough is how many Syncs make its time known.
 	enough = 3
 )

@@ -99,8 +99,8 @@ func TestWhoIsFollowedIsNotToldOurTime(t *testing.T) {
 		if general, _ := r.heard(r.general, time.Millisecond); len(general) != 0 {
 			t.Errorf("got %d messages on the general port, want none", len(general))
 		}
-		if len(events) != 3 {
-			t.Errorf("got %d questions in 3 s, want 3", len(events))
+		if len(events) < 3 {
+			t.Errorf("got %d questions in 3 s, want one a second at least", len(events))
 		}
 	})
 }

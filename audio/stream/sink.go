@@ -35,8 +35,9 @@ type Sink interface {
 	// allocate. An error means that the sink is of no use any more.
 	WritePacket(p Packet) error
 	// Flush drops what was sent and not heard yet, so that the receiver falls
-	// silent at once. It returns when what is sent after it is safe from it,
-	// and waits for the receiver no longer than ctx allows. What follows is
+	// silent at once, or, where a receiver must not be told to forget, as soon
+	// as it has played what it holds. It returns when what is sent after it is
+	// safe from it, and waits for the receiver no longer than ctx allows. What follows is
 	// Start, or nothing.
 	Flush(ctx context.Context) error
 }

@@ -20,12 +20,13 @@ var floors = map[string][]string{
 	// 4
 	"bridge": {"raop", "airplay", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/atomicfile", "internal/chime", "internal/nearest"},
 	// 3
-	"raop":          {"audio", "audio/alac", "audio/stream", "internal/legacy", "internal/pairing", "internal/parameter", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
-	"raop/raoptest": {"audio", "audio/alac", "internal/legacy", "internal/rtsp", "internal/rtp", "internal/ntp"},
-	"airplay":       {"internal/features", "internal/hap", "internal/legacy"},
-	"airplay/pair":  {"airplay", "internal/hap", "internal/legacy", "internal/pairing", "internal/rtsp"},
-	"airplay/ptp":   {"internal/gptp"},
-	"bridge/player": {"audio", "audio/alac", "audio/loudness", "audio/stream"},
+	"raop":                {"audio", "audio/alac", "audio/stream", "internal/legacy", "internal/pairing", "internal/parameter", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
+	"raop/raoptest":       {"audio", "audio/alac", "internal/legacy", "internal/rtsp", "internal/rtp", "internal/ntp"},
+	"airplay":             {"airplay/ptp", "audio", "audio/alac", "audio/stream", "internal/features", "internal/hap", "internal/legacy", "internal/ntp", "internal/pairing", "internal/parameter", "internal/plist", "internal/rtp", "internal/rtsp"},
+	"airplay/airplaytest": {"audio/alac", "internal/gptp", "internal/hap", "internal/ntp", "internal/plist", "internal/rtp", "internal/rtsp"},
+	"airplay/pair":        {"airplay", "internal/hap", "internal/legacy", "internal/pairing", "internal/rtsp"},
+	"airplay/ptp":         {"internal/gptp"},
+	"bridge/player":       {"audio", "audio/alac", "audio/loudness", "audio/stream"},
 
 	"airplay/film":        {},
 	"airplay/mediaserver": {"airplay/film"},
@@ -81,7 +82,7 @@ var floors = map[string][]string{
 
 // testOnly may be imported by tests of any package, and by nothing else that
 // is not listed above.
-var testOnly = []string{"raop/raoptest", "airplay/video/videotest", "audio/stream/streamtest", "audio/internal/audiotest", "internal/memnet", "internal/interop"}
+var testOnly = []string{"raop/raoptest", "airplay/airplaytest", "airplay/video/videotest", "audio/stream/streamtest", "audio/internal/audiotest", "internal/memnet", "internal/interop"}
 
 const module = "airplay2mqtt"
 
@@ -184,7 +185,7 @@ var libraries = map[string][]string{
 	"github.com/pion/opus":                {"audio/ogg"},
 	"github.com/youpy/go-wav":             {"audio/wav"},
 	"github.com/bogem/id3v2":              {"audio/tags"},
-	"golang.org/x/crypto":                 {"internal/hap"},
+	"golang.org/x/crypto":                 {"internal/hap", "airplay", "airplay/airplaytest"},
 	"gopkg.in/yaml.v3":                    {"bridge/config"},
 }
 

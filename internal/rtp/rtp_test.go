@@ -29,6 +29,8 @@ var datagrams = []struct {
 	{"timing reply", "80d3 0007 00000000 83ac004d6e9e1b08 83aaaeb9adcc78a5 83aaaeb9adcfbf81", rtp.Timing{Reply: true, Field: 7, Reference: 0x83ac004d6e9e1b08, Received: now, Sent: 0x83aaaeb9adcfbf81}},
 	{"resend request", "80d5 0001 1a2b 0002", rtp.ResendRequest{First: 6699, Count: 2}},
 	{"shairport's resend request", "80d5 0001 03f2 0001", rtp.ResendRequest{First: 1010, Count: 1}},
+	{"first PTP sync", "90d7 0006 12345678 000000024cb016ea 123583ed 021132fffe4a5b6c", rtp.PTPSync{First: true, Time: 0x12345678, Latency: 77173, Now: 9876543210, Clock: 0x021132fffe4a5b6c}},
+	{"PTP sync that wraps", "80d7 0006 fffff000 000000024cb016ea 00011d77 021132fffe4a5b6c", rtp.PTPSync{Time: 0xfffff000, Latency: 77175, Now: 9876543210, Clock: 0x021132fffe4a5b6c}},
 	{"head of a resend", "80d6 1a2b", rtp.Resend{Seq: 6699}},
 }
 
@@ -64,6 +66,10 @@ func read(b []byte) (appender, error) {
 		var v rtp.Sync
 		err := v.Unmarshal(b)
 		return v, err
+	case rtp.TypePTPSync:
+		var v rtp.PTPSync
+		err := v.Unmarshal(b)
+		return v, err
 	case rtp.TypeResend:
 		var v rtp.Resend
 		err := v.Unmarshal(b)
@@ -76,6 +82,12 @@ func read(b []byte) (appender, error) {
 	var v rtp.ResendRequest
 	err := v.Unmarshal(b)
 	return v, err
+}
+
+func TestWhatIsLostForGoodIsSaid(t *testing.T) {
+	if got, want := hex.EncodeToString(rtp.Lost{Seq: 6699}.AppendTo(nil)), "80d600011a2b0000"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 func TestAnswerRepeatsTheQuestion(t *testing.T) {
