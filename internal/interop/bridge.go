@@ -4,6 +4,7 @@ package interop
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -20,8 +21,8 @@ type Device struct {
 	Host     string `yaml:"host,omitempty"`
 	Port     int    `yaml:"port,omitempty"`
 	Password string `yaml:"password,omitempty"`
-	Latency  string `yaml:"latency,omitempty"` // chime, normal or robust; normal if empty
-	KeepWarm string `yaml:"keep_warm,omitempty"`
+	Latency  string `yaml:"latency,omitempty"`   // chime, normal or robust; normal if empty
+	KeepWarm string `yaml:"keep_warm,omitempty"` // 10s if empty
 }
 
 // Slug is the device's name in topics.
@@ -33,6 +34,7 @@ type BridgeConfig struct {
 	MDNS     bool              // find receivers on loopback
 	Devices  []Device          // static ones
 	Files    map[string][]byte // what lies in its media folder
+	Chimes   map[string][]byte // and in its folder of chimes; they are as loud as they are
 	Deny     bool              // do not allow URLs on loopback
 	Measured bool              // the program as it is shipped, without the race detector
 }
@@ -60,8 +62,12 @@ type settings struct {
 	Devices []Device `yaml:"devices"`
 	Media   struct {
 		Folders []string `yaml:"folders"`
+		Chimes  string   `yaml:"chimes"`
 		Allow   []string `yaml:"allow,omitempty"`
 	} `yaml:"media"`
+	Announcements struct {
+		Loudness string `yaml:"loudness"`
+	} `yaml:"announcements"`
 	Data string `yaml:"data"`
 	Log  struct {
 		Level string `yaml:"level"`
@@ -115,6 +121,16 @@ func (h *House) StartDoomed(t testing.TB, cfg BridgeConfig) *Bridge {
 	return b
 }
 
+// StartAgain starts a bridge that was killed, with what it has left on disk.
+func (h *House) StartAgain(t testing.TB, b *Bridge) {
+	t.Helper()
+	var err error
+	if b.Process, err = start(nil, quick, h.program(false), "run", "-config", b.Config); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Stop(t) })
+}
+
 // Online waits until the bridge and its devices are, as a client sees it, which
 // becomes the bridge's.
 func (b *Bridge) Online(t testing.TB, c *Client, devices ...Device) {
@@ -129,19 +145,11 @@ func (b *Bridge) Online(t testing.TB, c *Client, devices ...Device) {
 
 // write makes the folders, files and configuration of a bridge.
 func (b *Bridge) write(cfg BridgeConfig, dir string) error {
-	if err := os.MkdirAll(b.Media, 0o755); err != nil {
+	var s settings
+	s.Media.Chimes, s.Announcements.Loudness = filepath.Join(dir, "chimes"), "off"
+	if err := errors.Join(fill(b.Media, cfg.Files), fill(s.Media.Chimes, cfg.Chimes)); err != nil {
 		return err
 	}
-	for name, content := range cfg.Files {
-		path := filepath.Join(b.Media, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, content, 0o644); err != nil {
-			return err
-		}
-	}
-	var s settings
 	if cfg.Broker != nil {
 		s.MQTT.Server, s.MQTT.CAFile = cfg.Broker.URL(), cfg.Broker.CAFile
 		s.MQTT.Username, s.MQTT.Password = cfg.Broker.Config.Username, cfg.Broker.Config.Password
@@ -159,6 +167,23 @@ func (b *Bridge) write(cfg BridgeConfig, dir string) error {
 		return err
 	}
 	return os.WriteFile(b.Config, text, 0o600)
+}
+
+// fill makes a folder with files.
+func fill(folder string, files map[string][]byte) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	for name, content := range files {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Run runs a sub-command to its end, within a minute.

@@ -78,6 +78,30 @@ func Runs(recording, sound Sound) []Run {
 	return runs
 }
 
+// Within returns where in a recording a sound lies that something else is heard
+// with, and how loud it is there, as a factor. It looks where the recording is
+// most like the sound.
+func Within(recording, sound Sound) (at int, gain float64) {
+	const window = 4096
+	part := sound[:min(window, len(sound))]
+	energy := product(part, part)
+	best := 0.0
+	for i := 0; i+len(part) <= len(recording); i++ {
+		if p := product(recording[i:], part); p > best {
+			best, at, gain = p, i, p/energy
+		}
+	}
+	return at, gain
+}
+
+// product is the sum of the products of the samples of two sounds.
+func product(a, b Sound) (sum float64) {
+	for i, f := range b {
+		sum += float64(int(a[i][0])*int(f[0]) + int(a[i][1])*int(f[1]))
+	}
+	return sum
+}
+
 // Describe says in words what runs hold of a sound, for a failing test.
 func Describe(runs []Run, sound Sound) string {
 	if len(runs) == 0 {

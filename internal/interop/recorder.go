@@ -205,6 +205,12 @@ func (e *Ear) HearBeginning(t testing.TB, want Sound, tol Tolerance) Heard {
 // Runs takes to pieces what was heard until now.
 func (e *Ear) Runs(want Sound) []Run { return Runs(e.recorder.since(e.from), want) }
 
+// Recorded is what was heard until now.
+func (e *Ear) Recorded() Sound { return e.recorder.since(e.from) }
+
+// At is when a frame of it came out.
+func (e *Ear) At(frame int) time.Time { return e.recorder.at(e.from + frame) }
+
 // LastLoud is when something other than silence was heard last; ok is false
 // if nothing was.
 func (e *Ear) LastLoud() (at time.Time, ok bool) {
