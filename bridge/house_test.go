@@ -414,6 +414,8 @@ func TestReceiversThatRefuseAreExplained(t *testing.T) {
 		"busy":     {raoptest.Config{Busy: true}, "busy"},
 		"reset":    {raoptest.Config{ResetsOnAccept: true}, "busy"},
 		"hangs":    {raoptest.Config{Delays: map[string]time.Duration{"ANNOUNCE": -1}}, "timeout"},
+		"crashes":  {raoptest.Config{Breaks: map[string]raoptest.Break{"SETUP": raoptest.HalfHangsUp}}, "busy"},
+		"garbage":  {raoptest.Config{Breaks: map[string]raoptest.Break{"ANNOUNCE": raoptest.Garbage}}, "unsupported_format"},
 		"refuses":  {raoptest.Config{Answers: map[string]int{"SETUP": 500}}, "internal"},
 	} {
 		t.Run(name, func(t *testing.T) {

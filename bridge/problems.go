@@ -127,6 +127,8 @@ func receiverCode(err error) string {
 		return "timeout"
 	case errors.Is(err, raop.ErrClosedByReceiver):
 		return "busy"
+	case errors.Is(err, raop.ErrProtocol):
+		return "unsupported_format"
 	}
 	return ""
 }

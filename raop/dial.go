@@ -398,12 +398,11 @@ func (s *Session) warm(ctx context.Context) error {
 	case <-s.asked:
 	case <-waiting.Done():
 	case <-s.rtsp.Done():
-		return fmt.Errorf("%w: %w", ErrClosedByReceiver, s.rtsp.Err())
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return nil
+	return s.rtsp.Err() // it may have hung up meanwhile
 }
 
 func (s *Session) askVolume(ctx context.Context) {

@@ -24,6 +24,8 @@ var (
 	// ErrTiming: the receiver cannot ask us for the time, without which it
 	// plays nothing.
 	ErrTiming = errors.New("the receiver's timing requests do not reach this host (a firewall, or a container without host networking)")
+	// ErrProtocol: what answers speaks something else.
+	ErrProtocol = errors.New("what answers is no AirPlay 1 receiver, or is at another port")
 	// ErrClosedByReceiver: the receiver ended the session. Mostly somebody
 	// else has taken it over.
 	ErrClosedByReceiver = errors.New("raop: closed by the receiver")
@@ -69,6 +71,10 @@ func (d *dialer) explain(err error) error {
 		// shairport-sync 5 accepts the connection and resets it at once
 		// (docs/protocols/raop.md, busy and taken over).
 		return fmt.Errorf("%w: it hung up before it answered: %w", ErrBusy, err)
+	case code == 0 && rtsp.HungUp(err) && !errors.Is(err, ErrClosedByReceiver):
+		return fmt.Errorf("%w: %w", ErrClosedByReceiver, err)
+	case errors.Is(err, rtsp.ErrMalformed):
+		return fmt.Errorf("%w: %w", ErrProtocol, err)
 	}
 	return err
 }

@@ -263,6 +263,6 @@ func (c *Client) deliver(resp Response) bool {
 // HungUp tells whether an error of a Client means that the other end closed
 // or reset the connection.
 func HungUp(err error) bool {
-	return err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED)
 }

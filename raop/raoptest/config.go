@@ -88,6 +88,8 @@ type Config struct {
 	Answers map[string]int
 	// Delays are how long it thinks about a method. Negative: for ever.
 	Delays map[string]time.Duration
+	// Breaks are how it fails to answer a method.
+	Breaks map[string]Break
 	// HangsUpAfter ends the session by itself, that long after RECORD.
 	HangsUpAfter time.Duration
 	// SilenceLimit hangs up on who sends no sound for that long: shairport-sync
@@ -96,6 +98,24 @@ type Config struct {
 	// QuietLimit hangs up on who asks nothing for that long: HomePod mini, 30 s.
 	QuietLimit time.Duration
 }
+
+// A Break is a way to fail to answer. Never to answer is Config.Delays.
+type Break int
+
+const (
+	// HangsUp closes the connection instead: what Marantz NR1506 does at
+	// /auth-setup, and every receiver that is switched off.
+	HangsUp Break = iota + 1
+	// Garbage answers something that is no RTSP: what listens at a port that
+	// is wrong, or AirPlay 2 receivers that want encryption.
+	Garbage
+	// Half answers the beginning, and nothing more: a receiver whose radio
+	// has died, or that was paused in the middle of it.
+	Half
+	// HalfHangsUp answers the beginning and closes the connection: a receiver
+	// that has crashed over the request.
+	HalfHangsUp
+)
 
 func (c Config) withDefaults() Config {
 	c.Name = cmp.Or(c.Name, "raoptest")

@@ -52,12 +52,31 @@ func (r *Receiver) serve(conn net.Conn) {
 		if !c.think(req.Method) {
 			return
 		}
+		if b := r.cfg.Breaks[req.Method]; b != 0 {
+			if !c.breakOff(b) {
+				return
+			}
+			continue
+		}
 		resp := c.answer(req)
 		if err := c.say(req, resp); err != nil {
 			return
 		}
 		c.afterwards(req, resp)
 	}
+}
+
+// breakOff fails to answer, and tells whether the connection stands.
+func (c *caller) breakOff(b Break) bool {
+	switch b {
+	case Garbage:
+		_, err := c.conn.Write([]byte("\x16\x03\x01 what listens here\r\nspeaks something else\r\n\r\n"))
+		return err == nil
+	case Half, HalfHangsUp:
+		_, err := c.conn.Write([]byte("RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Le"))
+		return err == nil && b == Half
+	}
+	return false
 }
 
 // think waits as long as the receiver thinks about a method. It is false if
