@@ -25,9 +25,11 @@ type ReceiverConfig struct {
 // packet over at the instant at which it is to be heard.
 type Receiver struct {
 	*Recorder
-	Config   ReceiverConfig
-	Port     int
-	Metadata *Metadata
+	Config    ReceiverConfig
+	Host      string
+	Port      int
+	Interface string // ours that leads there
+	Metadata  *Metadata
 
 	process *Process
 	path    string // of its configuration
@@ -56,7 +58,7 @@ func startReceiver(dir string, env []string, cfg ReceiverConfig) (*Receiver, err
 		return nil, err
 	}
 	base := filepath.Join(dir, cfg.Name)
-	r := &Receiver{Config: cfg, Port: port, path: base + ".conf", env: env}
+	r := &Receiver{Config: cfg, Host: "127.0.0.1", Port: port, Interface: "lo", path: base + ".conf", env: env}
 	if r.Recorder, err = record(base + ".pcm"); err != nil {
 		return nil, err
 	}
@@ -80,24 +82,26 @@ func (r *Receiver) run() (err error) {
 	if r.process, err = start(nil, r.env, "shairport-sync", "-c", r.path); err != nil {
 		return err
 	}
-	return r.process.until("it takes connections", func() bool {
-		c, err := net.Dial("tcp", r.Address())
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
+	return r.process.until("it takes connections", r.answers)
+}
+
+func (r *Receiver) answers() bool {
+	c, err := net.DialTimeout("tcp", r.Address(), time.Second)
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
 }
 
 // Address is its host and port.
-func (r *Receiver) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Port)) }
+func (r *Receiver) Address() string { return net.JoinHostPort(r.Host, strconv.Itoa(r.Port)) }
 
 // Log is what the receiver says.
 func (r *Receiver) Log() *Output { return r.process.Output }
 
 // Device is how a configuration names it, with its password if it has one.
 func (r *Receiver) Device() Device {
-	return Device{Name: r.Config.Name, Host: "127.0.0.1", Port: r.Port, Password: r.Config.Password}
+	return Device{Name: r.Config.Name, Host: r.Host, Port: r.Port, Password: r.Config.Password}
 }
 
 // Vanish ends the receiver without a goodbye. It comes back with Return, or

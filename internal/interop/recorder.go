@@ -14,7 +14,8 @@ import (
 
 // A Recorder reads what a receiver plays out of a pipe, and when.
 type Recorder struct {
-	file *os.File
+	file  *os.File
+	early time.Duration // how long before it is to be heard a frame comes out
 
 	mu    sync.Mutex
 	pcm   Sound
@@ -103,12 +104,12 @@ func (r *Recorder) since(frame int) Sound {
 	return r.pcm[frame:len(r.pcm):len(r.pcm)]
 }
 
-// at is when a recorded frame came out.
+// at is when a recorded frame was to be heard, by when it came out.
 func (r *Recorder) at(frame int) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i, _ := slices.BinarySearchFunc(r.reads, frame+1, func(a read, end int) int { return a.end - end })
-	return r.reads[i].at
+	return r.reads[i].at.Add(r.early)
 }
 
 // An Ear hears what a receiver plays from the moment it began to listen.
