@@ -141,6 +141,7 @@ func loudly(t *testing.T, random *rand.Rand) {
 	})
 	h.put("bell", second/10)
 	h.put("music", 20*second)
+	h.hang("chime", second)
 	for range 500 {
 		some := (random.Float64() - 0.5) * 4
 		fade := time.Duration(random.IntN(20)) * time.Second
@@ -154,8 +155,10 @@ func loudly(t *testing.T, random *rand.Rand) {
 			player.Play{File: "bell", Volume: &some},
 			player.Play{File: "music", Volume: &some},
 			player.Play{File: "music"},
+			player.Announce{Clips: ring("chime").Clips, Volume: &player.Loudness{Level: some, By: player.Measure(random.IntN(3))}, Unmute: true},
+			player.Restore{Level: some}, player.Hush{},
 			player.Pause{}, player.Resume{}, player.Stop{}, player.Prepare{},
-		}[random.IntN(13)])
+		}[random.IntN(16)])
 		time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
 	}
 	h.stop()

@@ -2,6 +2,8 @@ package player
 
 import (
 	"context"
+	"errors"
+	"math"
 	"time"
 )
 
@@ -103,6 +105,9 @@ func (p *Player) payBack(ctx context.Context) {
 
 // restore begins to give a volume back.
 func (p *Player) restore(ctx context.Context, level float64) error {
+	if math.IsNaN(level) {
+		return errors.New("player: the volume is not a number")
+	}
 	p.knob.chosen, p.debt = true, true
 	p.take(p.within(level))
 	p.state.Chosen = min(max(level, 0), 1)

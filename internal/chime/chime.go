@@ -79,10 +79,11 @@ var samples = func() map[string]func() []int16 {
 }()
 
 func (c chime) samples() []int16 {
-	frames := c.render()
-	pcm := make([]int16, 0, 2*len(frames))
-	for _, f := range frames {
-		pcm = append(pcm, int16(math.Round(float64(f[0])*32767)), int16(math.Round(float64(f[1])*32767)))
+	pcm := make([]int16, 0, 2*int(c.seconds*Rate))
+	for block := range c.blocks {
+		for _, f := range block {
+			pcm = append(pcm, int16(math.Round(float64(f[0])*32767)), int16(math.Round(float64(f[1])*32767)))
+		}
 	}
 	return pcm
 }
@@ -100,17 +101,42 @@ func find(name string) (chime, bool) {
 const fade = 0.08
 
 func (c chime) render() [][2]float32 {
-	left, right := make([]float64, int(c.seconds*Rate)), make([]float64, int(c.seconds*Rate))
-	for _, n := range c.notes {
-		n.ring(left, right)
-	}
-	frames := make([][2]float32, len(left))
-	gain := math.Pow(10, c.gain/20)
-	for i := range frames {
-		g := gain * fall(float64(len(frames)-1-i)/(fade*Rate))
-		frames[i] = [2]float32{round(g * left[i]), round(g * right[i])}
+	frames := make([][2]float32, 0, int(c.seconds*Rate))
+	for block := range c.blocks {
+		frames = append(frames, block...)
 	}
 	return frames
+}
+
+// blockSize is how many frames are made at a time: what is needed to make a chime
+// is small beside the chime.
+const blockSize = 1024
+
+// blocks makes the frames, a block of them at a time.
+func (c chime) blocks(yield func([][2]float32) bool) {
+	all := int(c.seconds * Rate)
+	notes := make([]ringing, len(c.notes))
+	for i, n := range c.notes {
+		notes[i] = n.struck(all)
+	}
+	var left, right, sum [blockSize]float64
+	var frames [blockSize][2]float32
+	gain := math.Pow(10, c.gain/20)
+	for at := 0; at < all; at += blockSize {
+		n := min(blockSize, all-at)
+		clear(left[:])
+		clear(right[:])
+		for i := range notes {
+			notes[i].ring(left[:n], right[:n], sum[:n])
+		}
+		for i := range n {
+			g := gain * fall(float64(all-1-at-i)/(fade*Rate))
+			frames[i] = [2]float32{round(g * left[i]), round(g * right[i])}
+		}
+		if !yield(frames[:n]) {
+			return
+		}
+	}
 }
 
 // fall goes from 1 to 0 as x does, without a corner at either end.

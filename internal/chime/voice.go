@@ -54,57 +54,91 @@ const release = 0.03
 // inaudible is where a partial that dies away is left out.
 const inaudible = 1e-5
 
-// ring adds the note to both sides.
-func (n note) ring(left, right []float64) {
-	first := int(n.at * Rate)
-	if first >= len(left) {
-		return
-	}
-	envelope := n.envelope(len(left) - first)
-	sum := make([]float64, len(envelope))
-	for _, p := range n.voice.partials {
-		p.sound(n.pitch, n.level*math.Sqrt2, sum)
-	}
-	l, r := math.Sqrt((1-n.side)/2), math.Sqrt((1+n.side)/2)
-	for i, e := range envelope {
-		left[first+i] += l * e * sum[i]
-		right[first+i] += r * e * sum[i]
-	}
+// A ringing is a note as it sounds on.
+type ringing struct {
+	note
+	left, right float64 // how loud it is on each side
+	first       int     // the frame that it begins with, counted from the next one
+	at, last    int     // its own next frame, and how many it has
+	tones       []tone
 }
 
-// envelope is how the note begins and is damped, for as many frames as it has.
-func (n note) envelope(most int) []float64 {
+// A tone is a partial as it sounds on: a pointer that is turned round instead of
+// asking for a sine each time, which is ten times as fast.
+type tone struct {
+	re, im, sin, cos float64
+	audible          int // frames that it is still heard for
+}
+
+// struck is the note at its beginning, in a sound of so many frames.
+func (n note) struck(all int) ringing {
+	r := ringing{note: n, first: int(n.at * Rate)}
+	r.left, r.right = math.Sqrt((1-n.side)/2), math.Sqrt((1+n.side)/2)
+	r.last = max(all-r.first, 0)
 	if n.hold > 0 {
-		most = min(most, int((n.hold+release)*Rate))
+		r.last = min(r.last, int((n.hold+release)*Rate))
 	}
-	e := make([]float64, most)
-	for i := range e {
-		t := float64(i) / Rate
-		e[i] = fall(t / n.voice.attack)
-		if n.hold > 0 {
-			e[i] *= fall((n.hold + release - t) / release)
+	for _, p := range n.voice.partials {
+		if t, ok := p.tone(n.pitch, n.level*math.Sqrt2, r.last); ok {
+			r.tones = append(r.tones, t)
 		}
+	}
+	return r
+}
+
+// tone is the partial at its beginning.
+func (p partial) tone(pitch, level float64, last int) (t tone, ok bool) {
+	f := pitch * p.ratio
+	if f > Rate/2.2 {
+		return tone{}, false
+	}
+	shrink := 1.0
+	t.audible = last
+	if p.decay > 0 {
+		shrink = math.Exp(-1 / (p.decay * Rate))
+		t.audible = min(last, int(p.decay*Rate*math.Log(level*p.level/inaudible)))
+	}
+	t.sin, t.cos = math.Sincos(2 * math.Pi * f / Rate)
+	t.sin, t.cos, t.re = t.sin*shrink, t.cos*shrink, level*p.level
+	return t, t.audible > 0
+}
+
+// ring adds the next frames of the note to both sides. sum is as long as they are,
+// and what it holds does not matter.
+func (r *ringing) ring(left, right, sum []float64) {
+	skip := min(r.first, len(sum))
+	r.first -= skip
+	left, right, sum = left[skip:], right[skip:], sum[skip:]
+	sum = sum[:min(len(sum), r.last-r.at)]
+	clear(sum)
+	for i := range r.tones {
+		r.tones[i].sound(sum)
+	}
+	for i, s := range sum {
+		e := r.envelope(float64(r.at+i) / Rate)
+		left[i] += r.left * e * s
+		right[i] += r.right * e * s
+	}
+	r.at += len(sum)
+}
+
+// envelope is how the note begins and is damped.
+func (r *ringing) envelope(t float64) float64 {
+	e := fall(t / r.voice.attack)
+	if r.hold > 0 {
+		e *= fall((r.hold + release - t) / release)
 	}
 	return e
 }
 
-// sound adds the partial to a sum. It turns a pointer round instead of asking
-// for a sine each time, which is ten times as fast.
-func (p partial) sound(pitch, level float64, sum []float64) {
-	f := pitch * p.ratio
-	if f > Rate/2.2 {
-		return
-	}
-	shrink, audible := 1.0, len(sum)
-	if p.decay > 0 {
-		shrink = math.Exp(-1 / (p.decay * Rate))
-		audible = min(audible, int(p.decay*Rate*math.Log(level*p.level/inaudible)))
-	}
-	sin, cos := math.Sincos(2 * math.Pi * f / Rate)
-	sin, cos = sin*shrink, cos*shrink
-	re, im := level*p.level, 0.0
-	for i := range max(audible, 0) {
+// sound adds the next frames of the tone.
+func (t *tone) sound(sum []float64) {
+	sum = sum[:min(len(sum), t.audible)]
+	t.audible -= len(sum)
+	re, im := t.re, t.im
+	for i := range sum {
 		sum[i] += im
-		re, im = re*cos-im*sin, re*sin+im*cos
+		re, im = re*t.cos-im*t.sin, re*t.sin+im*t.cos
 	}
+	t.re, t.im = re, im
 }
