@@ -15,6 +15,7 @@ func (p *Player) play(ctx context.Context, c Play, answer func(error)) {
 		answer(err)
 		return
 	}
+	p.onItsOwn(ctx)
 	b := p.admit(c, answer)
 	p.state.Problem = Problem{}
 	p.cfg.Logger.Info().Str("playback", b.id).Str("file", c.File).Msg("play")
@@ -78,6 +79,7 @@ func (p *Player) begin(ctx context.Context, b *playback) {
 	p.state.Status = Buffering
 	p.present(b)
 	p.dial(ctx)
+	p.summon()
 	switch {
 	case b.track.Source != nil:
 		p.sound(ctx)
@@ -105,6 +107,7 @@ func (p *Player) fetch(ctx context.Context) {
 	p.open(ctx, p.main)
 	p.warm = p.session != nil
 	p.dial(ctx)
+	p.summon()
 }
 
 // open opens the sound of a playback.
@@ -143,6 +146,9 @@ func (p *Player) opened(ctx context.Context, r result[audio.Track]) {
 	default:
 		p.present(b)
 		p.dial(ctx) // what might have been a film had to be known first
+		if p.shows(b.request) {
+			p.summon()
+		}
 		p.sound(ctx)
 	}
 }
@@ -153,7 +159,7 @@ func (p *Player) sound(ctx context.Context) {
 	if p.roll(ctx) {
 		return
 	}
-	if b == nil || b.track.Source == nil || p.session == nil || p.paused || p.show != nil || p.occupied() {
+	if b == nil || b.track.Source == nil || !p.assembled() || p.paused || p.show != nil || p.occupied() {
 		return
 	}
 	if b.request.late(time.Now().Add(p.lead(b))) && !b.began {
@@ -211,18 +217,33 @@ func (p *Player) begun(ctx context.Context) {
 	b.began = true
 	p.place()
 	p.notify() // who has the answer finds the state told
-	b.give(nil)
+	b.give(p.turnout())
 	p.event(b, PlaybackStarted, "", Problem{})
 	p.inform(ctx, tagsAre(b.tags), placeIs(p.show.place(b)))
-	if len(b.tags.Artwork) > 0 || p.artwork {
-		p.artwork = len(b.tags.Artwork) > 0
-		p.cfg.Artwork(b.tags.Artwork)
+	p.cover(b.tags.Artwork)
+}
+
+// cover shows a cover, here and where members show theirs; none hides it.
+func (p *Player) cover(image []byte) {
+	if len(image) == 0 && !p.artwork {
+		return
+	}
+	p.artwork = len(image) > 0
+	p.cfg.Artwork(image)
+	for _, g := range p.roster {
+		p.coverOf(g, image)
 	}
 }
 
-// inform tells the receiver something that may take its time, one after
-// another.
-func (p *Player) inform(ctx context.Context, news ...func(ctx context.Context, s Session) error) {
+// news is something to tell a receiver.
+type news func(ctx context.Context, s Session) error
+
+// inform tells the receiver, and those of all members, something that may take
+// its time, one after another.
+func (p *Player) inform(ctx context.Context, all ...news) {
+	for _, g := range p.roster {
+		p.newsTo(g, all...)
+	}
 	session := p.session
 	if session == nil {
 		return
@@ -236,7 +257,7 @@ func (p *Player) inform(ctx context.Context, news ...func(ctx context.Context, s
 		}
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		for _, tell := range news {
+		for _, tell := range all {
 			if err := tell(ctx, session); err != nil {
 				p.cfg.Logger.Debug().Err(err).Msg("the receiver was not informed")
 			}
@@ -245,12 +266,12 @@ func (p *Player) inform(ctx context.Context, news ...func(ctx context.Context, s
 }
 
 // tagsAre is the news of what is playing.
-func tagsAre(tags audio.Tags) func(context.Context, Session) error {
+func tagsAre(tags audio.Tags) news {
 	return func(ctx context.Context, s Session) error { return s.SetTags(ctx, tags) }
 }
 
 // placeIs is the news of where in the sound the ear is.
-func placeIs(at time.Duration) func(context.Context, Session) error {
+func placeIs(at time.Duration) news {
 	return func(ctx context.Context, s Session) error {
 		if t, ok := as[PositionTaker](s); ok {
 			return t.SetPosition(ctx, at)
@@ -283,7 +304,7 @@ func (p *Player) titleHeard(ctx context.Context) {
 // observe asks the session whether its receiver follows our clock.
 func (p *Player) observe() {
 	p.look.off()
-	if p.state.Status != Playing {
+	if p.state.Status != Playing && !(p.lent != nil && p.mirror.Status == Playing) {
 		return
 	}
 	if w, ok := as[ClockWatcher](p.session); ok {

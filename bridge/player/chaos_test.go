@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -24,6 +26,112 @@ func TestNothingIsForgotten(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { live(t, rand.New(rand.NewPCG(seed, 1))) })
 		})
+	}
+}
+
+// TestNothingIsForgottenInGroups does the same to speakers that join and leave
+// each other, and to a group with all of them.
+func TestNothingIsForgottenInGroups(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { liveTogether(t, rand.New(rand.NewPCG(seed, 3))) })
+		})
+	}
+}
+
+func liveTogether(t *testing.T, random *rand.Rand) {
+	upTo := func(most time.Duration) time.Duration { return time.Duration(random.Int64N(int64(most))) }
+	all := rooms(t, func(h *house) {
+		luck := rand.New(rand.NewPCG(random.Uint64(), 4))
+		h.cfg.HangUp = 2 * time.Second
+		h.receiver = func() (player.Session, error) {
+			if luck.IntN(5) == 0 {
+				return nil, errors.New("nobody is at home")
+			}
+			s := newSession()
+			s.closeTakes, s.StartTakes = time.Duration(luck.Int64N(1e9)), time.Duration(luck.Int64N(1e9))
+			if luck.IntN(8) == 0 {
+				s.FlushTakes = time.Minute
+			}
+			h.dialled = append(h.dialled, s)
+			return s, nil
+		}
+		h.clips["bell"] = audio.NewClip(make([]audio.Frame, second))
+	}, "kitchen", "hall", "bath")
+	g, other := group(t, "downstairs", all...), group(t, "upstairs", all[1], all[2])
+	everybody := append(slices.Clone(all), g, other)
+	for _, h := range everybody {
+		h.put("bell", second/2)
+		h.put("music", 20*second)
+	}
+	var asked, answered atomic.Int64
+	for range 300 {
+		h := everybody[random.IntN(len(everybody))]
+		if sessions := h.dialledNow(); len(sessions) > 0 && random.IntN(8) == 0 {
+			err := []error{nil, errors.New("the wire is cut"), takenOver{}}[random.IntN(3)]
+			sessions[len(sessions)-1].hangUp(err)
+		}
+		h.set(func() {
+			h.dialTake, h.openTake = upTo(2*time.Second), upTo(2*time.Second)
+			h.sounds["album"] = audio.Track{Source: streamtest.Sound(20 * second).Seekable()}
+		})
+		members := players(all)[:random.IntN(4)]
+		commands := []player.Command{
+			player.Play{File: "bell"}, player.Play{File: "music"}, player.Play{File: "album"}, player.Play{File: "music"}, player.Play{File: "none"},
+			player.Pause{}, player.Resume{}, player.PlayPause{}, player.Stop{}, player.Next{}, player.Previous{},
+			player.Seek{To: upTo(30 * time.Second)}, player.SetVolume{Level: random.Float64()}, player.Mute{To: player.MuteToggle},
+			player.Play{File: "album", Enqueue: player.EnqueueAdd}, player.Play{File: "bell", Enqueue: player.EnqueueNext},
+			player.Join{Leader: all[random.IntN(len(all))].player}, player.Join{Leader: all[0].player}, player.Join{Leader: g.player},
+			player.Unjoin{}, player.Lead{Members: members}, player.Prepare{},
+			player.Announce{Clips: ring("bell").Clips}, player.Announce{Clips: ring("bell").Clips, Policy: player.Interrupt, Key: "other"}, player.Hush{},
+		}
+		c := commands[random.IntN(len(commands))]
+		asked.Add(1)
+		var once atomic.Bool
+		if err := h.player.Send(c, func(error) {
+			if once.Swap(true) {
+				t.Errorf("%T was answered twice", c)
+			}
+			answered.Add(1)
+		}); err != nil {
+			asked.Add(-1)
+		}
+		time.Sleep(upTo([]time.Duration{time.Millisecond, 3 * time.Second, 20 * time.Second}[random.IntN(3)]))
+	}
+	var ending sync.WaitGroup
+	for _, h := range everybody {
+		ending.Go(func() { h.stop() })
+	}
+	ending.Wait()
+	time.Sleep(time.Minute)
+	if asked.Load() != answered.Load() {
+		t.Errorf("%d commands were asked, %d answered", asked.Load(), answered.Load())
+	}
+	ended := 0
+	for _, h := range everybody {
+		begun := map[string]int{}
+		for _, e := range h.happened() {
+			id, rest, _ := strings.Cut(e, " ")
+			if strings.HasSuffix(rest, "_started ") {
+				begun[id]++
+			} else if strings.HasPrefix(rest, player.PlaybackFinished) || strings.HasPrefix(rest, player.PlaybackFailed) {
+				begun[id]--
+				ended++
+			}
+		}
+		for id, n := range begun {
+			if n > 0 && strings.HasPrefix(id, "p") {
+				t.Errorf("%s began and did not end", id)
+			}
+		}
+		for i, s := range h.dialledNow() {
+			if !s.isClosed() {
+				t.Errorf("session %d is open", i)
+			}
+		}
+	}
+	if ended < 20 {
+		t.Errorf("%d playbacks ended, which proves little", ended)
 	}
 }
 

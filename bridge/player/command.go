@@ -4,7 +4,7 @@ import "time"
 
 // A Command is what somebody wants of a speaker: Play, Pause, Resume,
 // PlayPause, Stop, Seek, Next, Previous, ClearQueue, SetRepeat, SetVolume,
-// Mute, VolumeChanged, Prepare, Announce, Hush or Restore. It is plain data.
+// Mute, VolumeChanged, Prepare, Announce, Hush, Restore, Join, Unjoin or Lead. It is plain data.
 type Command interface{ command() }
 
 // Play plays a sound, or has it wait until others have been played. It is

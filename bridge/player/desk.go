@@ -130,7 +130,9 @@ func (p *Player) note(key string) {
 
 // busy tells whether something is playing, or about to, that an announcement
 // may disturb.
-func (p *Player) busy() bool { return p.main != nil && (!p.paused || p.interrupted) }
+func (p *Player) busy() bool {
+	return p.main != nil && (!p.paused || p.interrupted) || p.called != nil && p.follows()
+}
 
 // occupied tells whether an announcement has the speaker.
 func (p *Player) occupied() bool { return p.speaking != nil || p.held }

@@ -8,11 +8,14 @@ import (
 
 // dial opens a session, unless there is one or soon will be.
 func (p *Player) dial(ctx context.Context) {
-	if p.session != nil || p.dialing != nil || p.filmed() || p.undecided() {
+	if p.session != nil || p.dialing != nil || p.filmed() || p.undecided() || p.conducts() {
 		return
 	}
-	again := p.away
-	p.dialing = bear(ctx, &p.children, fetchPatience,
+	again, limit := p.away, fetchPatience
+	if p.backoff > 0 {
+		limit = redialPatience
+	}
+	p.dialing = bear(ctx, &p.children, limit,
 		func(ctx context.Context) (Session, error) {
 			if err := p.takeLine(ctx); err != nil {
 				return nil, err
@@ -55,6 +58,12 @@ func (p *Player) dialled(ctx context.Context, r result[Session]) {
 	case p.away && p.paused: // it stays in the pause
 		p.away = false
 		p.state.Problem = p.cfg.Explain(r.err)
+		return
+	case p.away && len(p.loans()) > 0:
+		p.awayAgain(r.err)
+		return
+	case p.called != nil:
+		p.unreached(r.err)
 		return
 	case p.main == nil: // it was only to be ready
 		p.owe()
@@ -109,6 +118,8 @@ func (p *Player) goOn(ctx context.Context, err error) {
 		p.forgive()
 	}
 	switch {
+	case p.called != nil:
+		p.forgoSession(ctx, err)
 	case p.main == nil:
 		// Receivers hang up on those who are silent: nothing is lost.
 		p.cfg.Logger.Info().Err(err).Msg("session ended")
@@ -158,6 +169,10 @@ func (p *Player) call(ctx context.Context, f func(ctx context.Context) error) er
 func (p *Player) release() {
 	if session := p.session; session != nil {
 		p.session = nil
+		if l := p.lent; l != nil {
+			p.lent = nil
+			p.children.Go(func() { l.end(context.Background()) }) // soon, as the session ends
+		}
 		p.children.Go(func() { p.close(session) })
 		p.owe()
 	}

@@ -21,6 +21,9 @@ func (p *Player) finished(ctx context.Context) {
 	if m, ok := p.session.(*mixer); ok {
 		m.sent()
 	}
+	for _, l := range p.loans() {
+		l.sent()
+	}
 	switch {
 	case err == nil && b.part == nil: // it is still being opened
 		p.halt()
@@ -131,6 +134,9 @@ func (p *Player) halt() {
 		case <-time.After(patience): // a session that does not heed its context
 			p.cfg.Logger.Warn().Msg("left a stream behind that does not end")
 		}
+		if f.stream.Err() != nil && !p.paused { // it was not heard to its end
+			p.hushMembers()
+		}
 		p.show = nil
 	}
 	b := p.main
@@ -159,10 +165,7 @@ func (p *Player) clear() {
 		Volume: p.state.Volume, VolumeKnown: p.state.VolumeKnown, Muted: p.state.Muted, Chosen: p.state.Chosen,
 		Repeat: p.state.Repeat, Problem: p.state.Problem, Announcing: p.state.Announcing,
 	}
-	if p.artwork {
-		p.artwork = false
-		p.cfg.Artwork(nil)
-	}
+	p.cover(nil)
 }
 
 // leave forgets all that was played, and hangs up if nothing else comes.
@@ -174,6 +177,7 @@ func (p *Player) leave() {
 	p.clear()
 	p.hold()
 	p.stay()
+	p.disbandLater()
 }
 
 // event tells what happens to a playback.

@@ -46,6 +46,7 @@ func (p *Player) resume(ctx context.Context, answer func(error)) {
 	case p.show == nil:
 		p.paused, p.state.Status = false, Buffering
 		p.dial(ctx)
+		p.summon()
 		p.sound(ctx)
 		answer(nil)
 	case b.track.Live && time.Since(p.since) > livePatience:
@@ -53,13 +54,15 @@ func (p *Player) resume(ctx context.Context, answer func(error)) {
 		p.paused, p.state.Status = false, Buffering
 		p.fetch(ctx)
 		answer(nil)
-	case p.session == nil:
+	case p.session == nil && !p.conducts():
 		if p.resuming != nil {
 			p.resuming(ErrReplaced)
 		}
 		p.resuming, p.state.Status = answer, Buffering
 		p.dial(ctx)
+		p.summon()
 	default:
+		p.summon()
 		answer(p.takeUp(ctx))
 	}
 }

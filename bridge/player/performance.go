@@ -35,10 +35,14 @@ func (p *Player) perform(ctx context.Context, b *playback) {
 	if b.track.Live {
 		cfg.Ahead = -1
 	}
-	f.stream = stream.New(f.medley, cfg, p.session)
+	sinks := p.sinks()
+	if p.conducts() {
+		cfg.Linger = desertion
+	}
+	f.stream = stream.New(f.medley, cfg, sinks...)
 	// Who adds a sound before the last packet has to leave has it follow
 	// without a gap, although all of the others has been read by then.
-	f.medley.ear, f.medley.last = f.ear, framesIn(max(cfg.Lead, floor(p.session))+haste)
+	f.medley.ear, f.medley.last = f.ear, framesIn(max(cfg.Lead, longest(sinks))+haste)
 	ctx, f.cancel = context.WithCancel(ctx)
 	p.rest(ctx)
 	p.children.Go(func() { f.stream.Run(ctx) }) // finished reads its Err
@@ -50,11 +54,32 @@ func (p *Player) perform(ctx context.Context, b *playback) {
 const haste = 100 * time.Millisecond
 
 // floor is the time between Start and the first frame that a session needs.
-func floor(s Session) time.Duration {
+func floor(s stream.Sink) time.Duration {
 	if f, ok := s.(stream.Floor); ok {
 		return f.MinLead()
 	}
 	return 0
+}
+
+// longest is the longest floor of several.
+func longest(sinks []stream.Sink) time.Duration {
+	var most time.Duration
+	for _, s := range sinks {
+		most = max(most, floor(s))
+	}
+	return most
+}
+
+// sinks are all that what is heard is sent to.
+func (p *Player) sinks() []stream.Sink {
+	var sinks []stream.Sink
+	if p.session != nil {
+		sinks = append(sinks, p.session)
+	}
+	for _, l := range p.loans() {
+		sinks = append(sinks, l)
+	}
+	return sinks
 }
 
 // lead returns how long after its beginning a performance is heard.

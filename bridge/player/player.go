@@ -50,10 +50,16 @@ var (
 
 // A Config says where a player gets sessions and sound, and whom it tells.
 type Config struct {
+	// Name is what the state of others calls the player.
+	Name string
+
 	// Dial opens a session with the speaker, Open a sound. ctx bounds the
-	// call, not what it returns. Both are needed, and are called at once and
+	// call, not what it returns. Both are called at once and
 	// from goroutines of the player. If either sees its ctx end it returns
 	// soon.
+	//
+	// A player without Dial is a group: it has no speaker of its own, and what
+	// it plays is heard by its members (Lead, Join).
 	Dial func(ctx context.Context) (Session, error)
 	Open func(ctx context.Context, p Play) (audio.Track, error)
 	// Film finds the film that a Play is for; nil: it is for a sound, which
@@ -142,10 +148,16 @@ type Player struct {
 	closing sync.Mutex
 	closed  bool // no more orders; guarded by closing
 
+	mail mailbox
+
 	// What follows belongs to the goroutine of Run.
 
 	state, told State
+	leaving     bool // nothing is begun any more
 	program
+	membership
+	leadership
+	watchers []*Player // who is told how loud we are
 	desk
 	raise
 	screen
@@ -180,6 +192,7 @@ type order struct {
 // New makes a player. It does nothing before Run.
 func New(cfg Config) *Player {
 	p := &Player{cfg: cfg.withDefaults(), inbox: make(chan order, inboxSize), line: make(chan struct{}, 1)}
+	p.mail.came = make(chan struct{}, 1)
 	p.state.Status, p.round = Idle, 1
 	if v := cfg.Volume; v != nil && !math.IsNaN(*v) {
 		p.knob.chosen = true
@@ -222,6 +235,7 @@ func (p *Player) Run(ctx context.Context) error {
 	for {
 		p.herald(life)
 		p.prepare(life)
+		p.offer(life)
 		p.notify()
 		select {
 		case <-ctx.Done():
@@ -229,6 +243,19 @@ func (p *Player) Run(ctx context.Context) error {
 			return ctx.Err()
 		case o := <-p.inbox: // somebody wants something
 			p.obey(life, o)
+		case <-p.mail.came: // other players want something
+			p.read(life)
+		case <-p.muster.C(): // members of a group are late
+			p.mustered(life)
+		case <-p.deserted.C(): // or none of them is left
+			p.givenUp()
+		case <-p.dissolve.C(): // or they are needed no more
+			p.disband(life)
+		case <-p.redial.C(): // a speaker in a group may be back
+			p.redial.off()
+			if p.away {
+				p.dial(life)
+			}
 		case r := <-p.dialing.ready(): // a session, or none
 			p.dialled(life, r)
 		case r := <-p.opening.ready(): // sound, or none
@@ -289,9 +316,10 @@ func (p *Player) notify() {
 		p.cfg.Queue(items)
 	}
 	p.state.QueueLength = len(p.items)
-	if p.state != p.told {
-		p.told = p.state
-		p.cfg.Notify(p.state)
+	if s := p.public(); s != p.told {
+		p.told = s
+		p.cfg.Notify(s)
+		p.reflect(s)
 	}
 }
 
@@ -309,7 +337,7 @@ func (p *Player) obey(ctx context.Context, o order) {
 		p.notify()
 		o.answer(err)
 	}
-	if p.postpone(o) {
+	if p.postpone(o) || p.band(ctx, o, answer) {
 		return
 	}
 	switch c := o.command.(type) {
@@ -329,6 +357,7 @@ func (p *Player) obey(ctx context.Context, o order) {
 		p.calm(ctx, p.pause, answer)
 	case Stop:
 		p.calm(ctx, func(ctx context.Context) error {
+			p.onItsOwn(ctx)
 			giveAll(p.end(ctx, Stopped), ErrReplaced)
 			return nil
 		}, answer)
@@ -378,8 +407,11 @@ func (p *Player) arrange(ctx context.Context, c Command) error {
 func (p *Player) quit(life context.Context, end func()) {
 	ctx, cancel := context.WithTimeout(life, patience)
 	defer cancel()
+	p.leaving = true
 	hushed, late := p.silence(ctx)
+	p.excuse(ctx)
 	gone := p.end(ctx, Stopped)
+	p.disband(ctx)
 	giveAll(gone, ErrClosed)
 	p.give(hushed, ErrClosed)
 	for _, o := range late {
@@ -395,6 +427,9 @@ func (p *Player) quit(life context.Context, end func()) {
 	p.closing.Unlock()
 	for len(p.inbox) > 0 {
 		(<-p.inbox).answer(ErrClosed)
+	}
+	for _, l := range p.mail.close() {
+		l(life)
 	}
 	end()
 	p.await()

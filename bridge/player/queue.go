@@ -48,6 +48,8 @@ func (p *Player) check(c Play) error {
 	}
 	queued := p.main != nil && (c.Enqueue == EnqueueAdd || c.Enqueue == EnqueueNext)
 	switch {
+	case p.conducts() && len(p.roster) == 0:
+		return ErrNobody
 	case sources != 1:
 		return errors.New("player: play wants one of a URL, a file and data")
 	case c.Enqueue < EnqueueReplace || c.Enqueue > EnqueuePlay:

@@ -64,6 +64,11 @@ func (p *Player) condemn(ctx context.Context) {
 // sender has taken is not fought for.
 func (p *Player) lose(ctx context.Context, err error) {
 	again := !p.absent.since.IsZero() && time.Since(p.absent.since) < trust
+	if again && len(p.loans()) > 0 && !takenOver(err) { // the members go on
+		p.detach(ctx)
+		p.awayAgain(err)
+		return
+	}
 	if takenOver(err) || again || p.show == nil || !p.main.began {
 		p.broken(ctx, err)
 		return
@@ -74,6 +79,15 @@ func (p *Player) lose(ctx context.Context, err error) {
 	p.look.off()
 	p.state.Status, p.state.Confidence = Buffering, ""
 	p.dial(ctx)
+}
+
+// awayAgain dials again in a while, because members of the group go on.
+func (p *Player) awayAgain(err error) {
+	p.cfg.Logger.Info().Err(err).Msg("the session is lost; the members of the group go on")
+	p.away = true
+	p.look.off()
+	p.state.Status, p.state.Confidence = Buffering, ""
+	p.redial.set(redialSeldom)
 }
 
 // reach dials. Where a session was lost, what was switched off and on, or has

@@ -26,6 +26,10 @@ type State struct {
 	Repeat      Repeat // RepeatOne or RepeatAll; empty: off
 	QueueLength int    // how many sounds wait; none do while idle
 
+	Leader  string // the name of whose group it is in, joined or called; empty: none
+	Joined  string // the name of whom it has joined (Join), which may not be playing
+	Members string // the names of those who play together, by commas, a speaker that leads them first
+
 	Announcing string // announcement or chime while one is heard; empty: none is
 
 	// What follows is of the sound, and empty while idle.

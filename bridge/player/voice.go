@@ -77,9 +77,10 @@ func (p *Player) decline(a *announcement, err error) {
 func (p *Player) begins(ctx context.Context, a *announcement, clips *reel) error {
 	sounding := p.show != nil && !p.paused && !p.show.over()
 	m := p.session.(*mixer)
-	if sounding && a.policy != Interrupt && m.sounds() {
-		return p.duck(ctx, m, a, clips)
+	if p.lent != nil && m.sounds() || sounding && a.policy != Interrupt && m.sounds() {
+		return p.duck(ctx, m, a, clips) // the other members of a group are not disturbed
 	}
+	p.takeBack(ctx)
 	if sounding {
 		if err := p.pause(ctx); err != nil && !errors.Is(err, stream.ErrEnded) {
 			return err
@@ -117,6 +118,9 @@ func (p *Player) duck(ctx context.Context, m *mixer, a *announcement, clips *ree
 	before := p.loud()
 	p.louden(ctx, a)
 	bed, wait := p.bed(before), time.Duration(0)
+	if a.policy == Interrupt {
+		bed = 0
+	}
 	if p.loud() != before {
 		wait = lasting(turning)
 	}
@@ -250,7 +254,7 @@ func (p *Player) hush(ctx context.Context) {
 // silence ends all announcements because the speaker is to be silent. It
 // returns who is to be answered, also of the commands that have waited.
 func (p *Player) silence(ctx context.Context) (gone []*announcement, late []order) {
-	over := p.show != nil && !p.paused // then it is flushed by who silences that
+	over := p.lent != nil || p.show != nil && !p.paused // then it is flushed by who silences that
 	speaks := p.speaking != nil
 	gone = append(p.sendAway(), p.dismiss(ctx, Stopped)...)
 	if m, ok := p.session.(*mixer); ok && speaks && !over && m.speaks() {

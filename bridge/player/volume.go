@@ -108,6 +108,12 @@ func (p *Player) mute(ctx context.Context, to MuteTo) error {
 // as loud as the sound wants, or as was set; or, if nobody ever set anything,
 // as it is.
 func (p *Player) applyVolume(ctx context.Context, wanted *float64) {
+	if p.conducts() {
+		if wanted != nil {
+			p.allAs(wanted)
+		}
+		return
+	}
 	switch {
 	case wanted != nil && !math.IsNaN(*wanted):
 		p.knob.answer(ErrReplaced)

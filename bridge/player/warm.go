@@ -42,7 +42,7 @@ func (p *Player) warmed(err error) {
 
 // hold gives up dialling, unless somebody wants a session all the same.
 func (p *Player) hold() {
-	if len(p.prepared) > 0 {
+	if len(p.prepared) > 0 || p.called != nil {
 		return
 	}
 	p.dialing.abandon()
@@ -51,7 +51,7 @@ func (p *Player) hold() {
 
 // stay keeps a session that has nothing to do for as long as it is to be kept.
 func (p *Player) stay() {
-	if p.session == nil || p.cfg.HangUp < 0 || p.occupied() {
+	if p.session == nil || p.cfg.HangUp < 0 || p.called != nil || p.occupied() {
 		return
 	}
 	p.idle.set(max(p.cfg.HangUp, time.Until(p.keep)))
