@@ -286,4 +286,5 @@ func (o *Opener) sounds(path string) bool {
 var endings = []string{
 	".mp3", ".flac", ".ogg", ".oga", ".opus", ".wav", ".wave", ".aif", ".aiff", ".aifc",
 	".m4a", ".m4b", ".aac", ".wma", ".mka", ".wv", ".ape", ".caf", ".mp2",
+	".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", // films have sound
 }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"cmp"
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,8 @@ func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 	d.player = player.New(player.Config{
 		Dial:   d.dial,
 		Open:   b.open,
+		Film:   func(ctx context.Context, p player.Play) (player.Film, error) { return b.film(ctx, d, p) },
+		Shows:  d.shows,
 		Notify: func(s player.State) { b.changed(d, s) },
 		Event:  d.face.event,
 		Artwork: func(image []byte) {

@@ -26,6 +26,7 @@ type target struct {
 	airplay    airplay.Info
 	password   string
 	refusal    error // why it cannot be played to at all; nil: it can
+	screen     screen
 }
 
 // A refusal is why a device is not even tried.
@@ -55,6 +56,7 @@ func targetOf(d discovery.Device, c config.Device) *target {
 			t.addresses = append(t.addresses, net.JoinHostPort(a.String(), strconv.Itoa(int(d.RAOP.Port))))
 		}
 	}
+	t.screen = screenOf(t, d, c)
 	if t.refusal == nil && c.Protocol != "raop" {
 		t.refusal = refusalOf(t.raop, t.airplay)
 	}

@@ -30,11 +30,11 @@ func parsePlay(f fields) (player.Command, error) {
 		}
 	}
 	switch mode {
-	case "", "auto", "audio":
-	case "video":
-		return nil, bad("mode video is not supported yet; audio and auto are")
+	case "", "auto":
+	case "audio", "video":
+		p.Mode = player.Mode(mode)
 	default:
-		return nil, bad("mode must be auto or audio, not %q%s", mode, nearest.Hint(mode, []string{"auto", "audio"}))
+		return nil, bad("mode must be auto, audio or video, not %q%s", mode, nearest.Hint(mode, []string{"auto", "audio", "video"}))
 	}
 	if err := f.choices(&p); err != nil {
 		return nil, err

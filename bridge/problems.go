@@ -9,7 +9,10 @@ import (
 	"strings"
 	"syscall"
 
+	"airplay2mqtt/airplay/mediaserver"
+	"airplay2mqtt/airplay/video"
 	"airplay2mqtt/audio"
+	"airplay2mqtt/audio/ffmpeg"
 	"airplay2mqtt/bridge/media"
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/raop"
@@ -53,7 +56,7 @@ func oneLine(s string) string {
 // codeOf sorts errors into the codes of docs/topics.md. What is more exact
 // comes first: an address that is refused is also one that was not fetched.
 func codeOf(err error) string {
-	for _, kind := range []func(error) string{orderCode, sourceCode, receiverCode, networkCode} {
+	for _, kind := range []func(error) string{orderCode, sourceCode, receiverCode, screenCode, networkCode} {
 		if code := kind(err); code != "" {
 			return code
 		}
@@ -96,6 +99,7 @@ func sourceCode(err error) string {
 	var address *media.AddressError
 	var large *audio.TooLargeError
 	var fetch *audio.FetchError
+	var film *mediaserver.FetchError
 	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &path):
@@ -104,9 +108,10 @@ func sourceCode(err error) string {
 		return "forbidden_url"
 	case errors.As(err, &untrusted):
 		return "tls_untrusted"
-	case errors.Is(err, audio.ErrUnsupported), errors.Is(err, audio.ErrTooLong), errors.As(err, &large):
+	case errors.Is(err, audio.ErrUnsupported), errors.Is(err, audio.ErrTooLong), errors.As(err, &large),
+		errors.Is(err, ffmpeg.ErrFilm), errors.Is(err, ffmpeg.ErrNotInstalled):
 		return "unsupported_format"
-	case errors.As(err, &fetch):
+	case errors.As(err, &fetch), errors.As(err, &film), errors.Is(err, mediaserver.ErrChanged):
 		return "fetch_failed"
 	case errors.Is(err, fs.ErrNotExist):
 		return "file_not_found"
@@ -128,6 +133,27 @@ func receiverCode(err error) string {
 	case errors.Is(err, raop.ErrClosedByReceiver):
 		return "busy"
 	case errors.Is(err, raop.ErrProtocol):
+		return "unsupported_format"
+	}
+	return ""
+}
+
+// screenCode is for what a device says of films.
+func screenCode(err error) string {
+	var player *video.PlayerError
+	var status *video.StatusError
+	switch {
+	case errors.Is(err, video.ErrPassword):
+		return "password_required"
+	case errors.Is(err, video.ErrBusy):
+		return "busy"
+	case errors.Is(err, video.ErrPairing):
+		return "pairing_required"
+	case errors.Is(err, video.ErrNotSeekable):
+		return "not_seekable"
+	case errors.Is(err, video.ErrLost):
+		return "device_offline"
+	case errors.As(err, &player), errors.As(err, &status):
 		return "unsupported_format"
 	}
 	return ""

@@ -89,8 +89,11 @@ func render(s player.State, pairing string, now time.Time) document {
 }
 
 func (d *document) media(s player.State) {
-	music := "music"
-	d.ContentType = &music
+	kind := "music"
+	if s.Video {
+		kind = "video"
+	}
+	d.ContentType = &kind
 	d.Title, d.Artist, d.Album = known(s.Title), known(s.Artist), known(s.Album)
 	d.ContentID, d.File = known(withoutSecrets(s.URL)), known(s.File)
 	if d.ContentID == nil {

@@ -23,8 +23,9 @@ var orders = []struct {
 }{
 	{"play_url", "http://nas/bell.mp3", player.Play{URL: "http://nas/bell.mp3"}},
 	{"play_url", "  https://nas/bell.mp3\n", player.Play{URL: "https://nas/bell.mp3"}},
+	{"play_url", `{"url":"http://nas/film.mp4","mode":"video"}`, player.Play{URL: "http://nas/film.mp4", Mode: player.FilmMode}},
 	{"play_url", `{"url":"http://nas/bell.mp3","volume":40,"title":"Bell","start":1.5,"max_duration":"3","mode":"audio","album":null}`,
-		player.Play{URL: "http://nas/bell.mp3", Volume: level(0.4), Title: "Bell", Start: 1500 * time.Millisecond, MaxDuration: 3 * time.Second}},
+		player.Play{Mode: player.SoundMode, URL: "http://nas/bell.mp3", Volume: level(0.4), Title: "Bell", Start: 1500 * time.Millisecond, MaxDuration: 3 * time.Second}},
 	{"play_file", "doors/front door.flac", player.Play{File: "doors/front door.flac"}},
 	{"play_file", `{"path":"bell.wav","volume":"15","artist":"Us"}`, player.Play{File: "bell.wav", Volume: level(0.15), Artist: "Us"}},
 	{"play_media", `{"media_id":"http://ha/x.mp3","media_type":"music"}`, player.Play{URL: "http://ha/x.mp3"}},
@@ -116,7 +117,6 @@ func TestOrdersThatCannotBeMeant(t *testing.T) {
 		{"play_url", `{"url":"http://x","volume":"NaN"}`, "volume must be a number"},
 		{"play_url", `{"url":"http://x","start":-1}`, "start must be a number of seconds"},
 		{"play_url", `{"url":"http://x","mode":"vidoe"}`, "mode must be"},
-		{"play_url", `{"url":"http://x","mode":"video"}`, "not supported yet"},
 		{"play_file", `{"file":"x.wav"}`, `unknown key "file"`},
 		{"play_media", `{"media_type":"music"}`, "nothing to play"},
 		{"play_media", `{"media_id":"media-source://tts/x"}`, "Home Assistant's own"},

@@ -106,3 +106,6 @@ func explain(err error, password string) error {
 
 // LocalAddr is our end of the connection, which the receiver can reach.
 func (s *Session) LocalAddr() net.Addr { return s.line.conn.LocalAddr() }
+
+// RemoteAddr is the receiver's.
+func (s *Session) RemoteAddr() net.Addr { return s.line.conn.RemoteAddr() }
