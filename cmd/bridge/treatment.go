@@ -25,6 +25,9 @@ func (d *doctor) port(ctx context.Context) bool {
 	}
 	address, port := d.addr.Addr(), d.addr.Port()
 	switch {
+	case rtsp.HungUp(err):
+		d.note("port", statusOK, "it takes connections")
+		return d.hungUp(err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return d.fails("port", err.Error(), fmt.Sprintf("%s is there, but nobody listens on its port %d", address, port),
 			"see whether the port is right (`bridge discover` shows it) and AirPlay is switched on; some speakers change it with every start")
@@ -44,27 +47,43 @@ func connect(ctx context.Context, address string) (net.Conn, error) {
 // answers asks for nothing, to see what it is that listens.
 func (d *doctor) answers(ctx context.Context) bool {
 	c, err := connect(ctx, d.addr.String())
-	if err != nil {
+	switch {
+	case err != nil && rtsp.HungUp(err):
+		return d.hungUp(err)
+	case err != nil:
 		return d.fails("answer", err.Error(), "the speaker took one connection and not the next", "try again; switch it off and on")
 	}
 	client := rtsp.NewClient(c, rtsp.Config{Patience: 4 * time.Second,
 		Header: rtsp.Header{{Name: "User-Agent", Value: "iTunes/12.12 (airplay2mqtt/1.0)"}}})
 	defer client.Close()
 	resp, err := client.Do(ctx, rtsp.Request{Method: "OPTIONS", URI: "*"})
-	switch server := resp.Header.Get("Server"); {
+	server := resp.Header.Get("Server")
+	switch numbered := resp.Header.Get("CSeq") != "" || resp.Header.Get("Public") != ""; {
+	case err == nil && !numbered: // as web servers do, which number nothing
+		return d.stranger(fmt.Sprintf("%d %s, by something else than RTSP", resp.Code, resp.Reason))
 	case err == nil && server == "":
 		return d.note("answer", statusOK, "%d %s", resp.Code, resp.Reason)
 	case err == nil:
 		return d.note("answer", statusOK, "%d %s, it is %s", resp.Code, resp.Reason, server)
 	case errors.Is(err, rtsp.ErrMalformed):
-		return d.fails("answer", err.Error(), fmt.Sprintf("what listens at %s is no AirPlay speaker, or speaks AirPlay 2 only there", d.addr),
-			"see whether address and port are right; `bridge discover` shows them")
+		return d.stranger(err.Error())
 	case rtsp.HungUp(err):
-		return d.fails("answer", err.Error(), "the speaker hangs up before it answers: mostly because somebody else plays on it",
-			"try again when it is free; if nobody plays, switch it off and on")
+		return d.hungUp(err)
 	}
 	return d.fails("answer", err.Error(), "the speaker takes connections and does not answer: it hangs, or what listens there is no AirPlay speaker",
 		"switch it off and on")
+}
+
+// stranger is what listens and is no speaker.
+func (d *doctor) stranger(detail string) bool {
+	return d.fails("answer", detail, fmt.Sprintf("what listens at %s is no AirPlay speaker, or speaks AirPlay 2 only there", d.addr),
+		"see whether address and port are right; `bridge discover` shows them")
+}
+
+// hungUp is what busy speakers do.
+func (d *doctor) hungUp(err error) bool {
+	return d.fails("answer", err.Error(), "the speaker hangs up before it answers: mostly because somebody else plays on it",
+		"try again when it is free; if nobody plays, switch it off and on")
 }
 
 // omitEvery is which packets are left out, so that the speaker asks for them.
@@ -148,17 +167,19 @@ func (d *doctor) deaf(detail string) bool {
 // missing, UDP gets through both ways.
 func (d *doctor) hearsSound(ctx context.Context) bool {
 	sound := stream.New(audio.NewClip(make([]audio.Frame, 2*audio.Rate)).Source(), stream.Config{}, d.session)
-	if err := sound.Run(ctx); err != nil {
+	err := sound.Run(ctx)
+	stats := d.session.Stats()
+	switch returned := int(stats.SendErrors); {
+	case returned >= 3 && returned*10 > int(stats.Packets): // a few are those that this machine was too busy for
+		return d.fails("sound", fmt.Sprintf("%d of %d packets were returned", returned, stats.Packets),
+			"the speaker's machine returns our UDP: its audio port is closed", "see whether a firewall on or before the speaker lets UDP through; switch it off and on")
+	case err != nil:
 		return d.fails("sound", err.Error(), "the speaker ended the session while it was played to",
 			"see whether somebody else has taken it; switch it off and on")
 	}
-	stats := d.session.Stats()
 	holes, asked := d.tap.missed()
 	lost := len(d.tap.losses())
 	switch {
-	case stats.SendErrors > 0 && asked == 0:
-		return d.fails("sound", fmt.Sprintf("%d of %d packets were returned", stats.SendErrors, stats.Packets),
-			"the speaker's machine returns our UDP: its audio port is closed", "see whether a firewall on or before the speaker lets UDP through; switch it off and on")
 	case asked == 0:
 		return d.note("sound", statusWarning, "%d packets were left out on purpose and it asked for none of them: either it never asks, or UDP from this machine does not reach it", holes)
 	case lost*20 > int(stats.Packets):
