@@ -97,7 +97,10 @@ func broadcast(t *testing.T, content []byte) (url string) {
 			w.Write(content)
 		}
 	}))
-	t.Cleanup(server.Close)
+	t.Cleanup(func() { // it has no end while somebody listens
+		server.CloseClientConnections()
+		server.Close()
+	})
 	return server.URL
 }
 
