@@ -32,6 +32,8 @@ type Buffer struct {
 	taken   int   // how many seeks have been asked for
 	err     error // of src: its end, or why it has no more; nil: it goes on
 	closed  bool
+	resting bool // it is full, and reads on when there is room for nap frames
+	nap     int
 }
 
 // readChunk is how many frames are read ahead at once.
@@ -61,6 +63,8 @@ func newBuffer(src Source, ahead time.Duration, t *titles) *Buffer {
 		// Capacity, and the end is known before the last frame is taken.
 		ring: make([]Frame, size+readChunk),
 	}
+	// To be woken for each chunk costs more than to read it.
+	b.nap = max(readChunk, len(b.ring)/4)
 	b.changed.L = &b.mu
 	return b
 }
@@ -122,11 +126,14 @@ func (b *Buffer) Read(p []Frame) (int, error) {
 	b.start = (b.start + n) % len(b.ring)
 	b.ready -= n
 	b.titles.heard(n)
-	if len(b.ring)-b.ready >= readChunk {
+	if !b.resting || b.room() >= b.nap {
 		b.changed.Broadcast()
 	}
 	return n, nil
 }
+
+// room is how many frames more the buffer can hold.
+func (b *Buffer) room() int { return len(b.ring) - b.ready }
 
 var errClosed = fmt.Errorf("audio: read: %w", fs.ErrClosed)
 
@@ -168,6 +175,10 @@ func (b *Buffer) Wait(ctx context.Context, frames int) error {
 	for b.ready < frames && b.err == nil && !b.closed {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("audio: wait for sound: %w", err)
+		}
+		if b.resting {
+			b.resting = false
+			b.changed.Broadcast()
 		}
 		b.changed.Wait()
 	}
@@ -238,10 +249,11 @@ func (b *Buffer) step(ctx context.Context) bool {
 func (b *Buffer) next() (region []Frame, to int64, taken int, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for !b.closed && b.seek < 0 && (b.err != nil || len(b.ring)-b.ready < readChunk) {
+	for !b.closed && b.seek < 0 && (b.err != nil || b.room() < readChunk || b.resting && b.room() < b.nap) {
+		b.resting = b.resting || b.room() < readChunk
 		b.changed.Wait()
 	}
-	to, b.seek = b.seek, -1
+	to, b.seek, b.resting = b.seek, -1, false
 	from := (b.start + b.ready) % len(b.ring)
 	free := min(len(b.ring)-b.ready, len(b.ring)-from, readChunk)
 	return b.ring[from : from+free], to, b.taken, !b.closed

@@ -91,6 +91,37 @@ func TestABufferGivesWhatTheSourceHas(t *testing.T) {
 	}
 }
 
+// To be woken costs more than to read: a full buffer reads on when a quarter is
+// empty, or when somebody waits for more.
+func TestAFullBufferSleepsUntilAQuarterIsEmpty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &pcm{rate: 44100, frames: numbered(441000)}
+		b := audio.NewBuffer(src, 2*time.Second)
+		defer b.Close()
+		synctest.Wait()
+		full := src.next
+		take := func(frames int) {
+			if n, err := b.Read(make([]audio.Frame, frames)); n != frames || err != nil {
+				t.Fatalf("got %d frames and %v, want %d", n, err, frames)
+			}
+			synctest.Wait()
+		}
+		take(20000)
+		if src.next != full {
+			t.Errorf("read on to %d, when not a quarter was empty", src.next)
+		}
+		take(4000)
+		if src.next < full+20000 {
+			t.Errorf("read on to %d only, when more than a quarter was empty", src.next)
+		}
+		full = src.next
+		take(10000)
+		if err := b.Wait(t.Context(), b.Capacity()); err != nil || b.Ready() < b.Capacity() || src.next == full {
+			t.Errorf("waited for %d frames, got %d and %v", b.Capacity(), b.Ready(), err)
+		}
+	})
+}
+
 func TestABufferReadsAheadAndNoFurther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &pcm{rate: 44100, frames: numbered(441000)}

@@ -52,6 +52,32 @@ func TestTheBeatDoesNotAllocate(t *testing.T) {
 	}
 }
 
+func TestTheBeatDoesNotAllocateOnThisMachine(t *testing.T) {
+	rx, err := raoptest.New(raoptest.Config{Keep: -1, Drop: func(int) bool { return true }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rx.Close()
+	s, err := raop.Dial(t.Context(), rx.Addr(), raop.ParseInfo(rx.TXT()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Start(t.Context(), stream.Timeline{Rate: 44100, Time: time.Now().Add(time.Second)}); err != nil {
+		t.Fatal(err)
+	}
+	p := counting(1).packet(0)
+	got := testing.AllocsPerRun(1000, func() {
+		if err := s.WritePacket(p); err != nil {
+			t.Fatal(err)
+		}
+		p.Frame += perPacket
+	})
+	if got != 0 {
+		t.Errorf("%v allocations per packet, want 0", got)
+	}
+}
+
 func BenchmarkWritePacket(b *testing.B) {
 	rx, err := raoptest.New(raoptest.Config{Keep: -1, Drop: func(int) bool { return true }})
 	if err != nil {

@@ -328,7 +328,7 @@ func portOf(c net.PacketConn) uint16 {
 // audioBuffer is room for a second and a half of packets.
 const audioBuffer = 256 << 10
 
-func (s *Session) dialAudio(ctx context.Context, port uint16) (net.Conn, error) {
+func (s *Session) dialAudio(ctx context.Context, port uint16) (*sender, error) {
 	conn, err := s.cfg.DialContext(ctx, "udp", netip.AddrPortFrom(s.far, port).String())
 	if err != nil {
 		return nil, err
@@ -336,7 +336,7 @@ func (s *Session) dialAudio(ctx context.Context, port uint16) (net.Conn, error) 
 	if c, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
 		c.SetWriteBuffer(audioBuffer)
 	}
-	return conn, nil
+	return newSender(conn), nil
 }
 
 // hear notes the latency that a receiver says that it needs.

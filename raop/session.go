@@ -46,7 +46,7 @@ type Session struct {
 	pcm             bool   // no ALAC
 	crypt           *cbc   // nil: sound goes unencrypted
 	said            int    // Audio-Latency in frames, -1 if it did not say
-	audio           net.Conn
+	audio           *sender
 	control, timing net.PacketConn
 	controlAddr     net.Addr
 
@@ -260,16 +260,10 @@ func (s *Session) WritePacket(p stream.Packet) error {
 }
 
 func (s *Session) send(packet []byte, now time.Time) {
-	s.audio.SetWriteDeadline(now.Add(sendPatience))
-	if _, err := s.audio.Write(packet); err != nil {
+	if err := s.audio.send(packet, now); err != nil {
 		s.sendFailed(err, now)
 	}
 }
-
-// sendPatience is how long a packet may wait for room in the socket's buffer:
-// so short that no other receiver is kept waiting, and longer than a busy
-// machine lets a goroutine wait between reading the clock and the write.
-const sendPatience = 20 * time.Millisecond
 
 var errPayload = errors.New("raop: packet is not a verbatim ALAC frame of 352")
 
