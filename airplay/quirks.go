@@ -38,8 +38,9 @@ const shairportALAC = 0x0000face
 
 // quirks are tried in this order. Sources: docs/protocols/airplay2.md.
 var quirks = []quirk{
-	// Measured: what leaves 250 ms before it is heard is heard.
-	{model: "Shairport", depth: 1600 * time.Millisecond, floor: 250 * time.Millisecond, silent: true, ssrc: shairportALAC},
+	// Measured with 5.1: what leaves 250 ms before it is heard is heard, and
+	// a sync is believed within 0.7 s of SETPEERS.
+	{model: "Shairport", depth: 1600 * time.Millisecond, floor: 250 * time.Millisecond, settles: 900 * time.Millisecond, silent: true, ssrc: shairportALAC},
 	{model: "AppleTV", endless: true, depth: 600 * time.Millisecond, floor: 650 * time.Millisecond, settles: 2300 * time.Millisecond},
 	{model: "AudioAccessory", endless: true, depth: 600 * time.Millisecond, floor: 650 * time.Millisecond, settles: 2300 * time.Millisecond},
 	// They starve silently below 2.5 s, and take buffered sound.

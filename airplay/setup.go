@@ -237,6 +237,7 @@ func (s *Session) firstVolume(ctx context.Context) error {
 // that it will be heard (docs/protocols/airplay2.md, PTP).
 func (s *Session) awaitClock(ctx context.Context) error {
 	if s.timing == PTP && s.quirk.silent {
+		s.follows()
 		return nil
 	}
 	sign := (<-chan struct{})(s.asked)
@@ -255,11 +256,16 @@ func (s *Session) awaitClock(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	if s.timing == PTP && !s.info.KeepsOwnTime() {
-		s.mu.Lock()
-		s.followed = time.Now()
-		s.mu.Unlock()
+		s.follows()
 	}
 	return nil
+}
+
+// follows notes that the receiver has begun to learn our time.
+func (s *Session) follows() {
+	s.mu.Lock()
+	s.followed = time.Now()
+	s.mu.Unlock()
 }
 
 // noClock says in words what did not come.

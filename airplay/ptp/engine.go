@@ -181,6 +181,10 @@ func (e *Engine) all() []*state {
 const (
 	syncBetween  = 125 * time.Millisecond
 	syncsPerTurn = 8 // to each Announce and Signaling
+	// eager is for how many Syncs there is an Announce with each. nqptp drops
+	// what comes before an Announce, and forgets that when it is told its
+	// peers, so that one a second costs the first second of sound [T].
+	eager = 16
 )
 
 // tell is the goroutine that tells the time.

@@ -95,7 +95,9 @@ func TestTheTimeIsTold(t *testing.T) {
 	inHouse(t, 0, func(e *ptp.Engine, r *receiver) {
 		r.add(e, ptp.Lead)
 		count := map[gptp.Type]int{}
-		syncs, at := r.heard(r.event, 1990*time.Millisecond)
+		r.heard(r.event, 2990*time.Millisecond) // eager at first
+		r.heard(r.general, time.Millisecond)
+		syncs, at := r.heard(r.event, 2*time.Second)
 		for range syncs {
 			count[gptp.TypeSync]++
 		}

@@ -145,7 +145,7 @@ func (s *state) turn(now time.Time) time.Duration {
 	if s.due = s.due.Add(syncBetween); s.due.Before(now) {
 		s.due = now.Add(syncBetween)
 	}
-	whole := s.count%syncsPerTurn == 0 || s.role == Follow && s.delays.count < quickAsks
+	whole := s.count < eager && s.role == Lead || s.count%syncsPerTurn == 0 || s.role == Follow && s.delays.count < quickAsks
 	s.count++
 	s.mu.Unlock()
 	if whole {
