@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/audio"
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/media"
@@ -53,6 +54,7 @@ type Bridge struct {
 	chimes  *chimes
 	net     network
 	buttons *raop.RemoteServer
+	clock   *ptp.Engine // of all AirPlay 2 sessions
 	started time.Time
 
 	chores  errgroup.Group    // what is done beside the switchboard, and waited for
@@ -109,6 +111,7 @@ func New(cfg Config) (*Bridge, error) {
 			Logger:      cfg.Logger,
 		},
 		net:     network{cfg.DialContext, cfg.ListenPacket},
+		clock:   ptp.New(ptp.Config{ListenPacket: cfg.ListenPacket, Logger: cfg.Logger}),
 		started: time.Now(),
 		calls:   make(chan func(), 256),
 		heard:   make(chan mqtt.Message, 256),
@@ -203,6 +206,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	line.Go(func() error { return b.tell.run(talking, b.client) })
 
 	b.switchboard(ctx)
+	b.clock.Close()
 
 	b.goodbye(talking)
 	hangUp()

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/audio"
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/player"
@@ -33,7 +34,10 @@ type device struct {
 	face    *face
 	player  *player.Player
 	buttons *raop.RemoteServer
+	clock   *ptp.Engine
 	log     zerolog.Logger
+	// timingTold is set once it was said that time is kept in another way.
+	timingTold atomic.Bool
 	// remember tells the switchboard what was learned, reached how a dial went.
 	remember func(learned)
 	reached  func(ok bool)
@@ -52,7 +56,7 @@ func (d *device) name() string {
 
 // newDevice makes a device whose player is not running yet.
 func (b *Bridge) newDevice(rec *record, override config.Device) *device {
-	d := &device{record: rec, override: override, net: b.net, buttons: b.buttons}
+	d := &device{record: rec, override: override, net: b.net, buttons: b.buttons, clock: b.clock}
 	d.log = b.log.With().Str("device", rec.Slug).Logger()
 	d.target.Store(targetOf(rec.Device, override))
 	d.face = newFace(b.tell, b.cfg.MQTT.BaseTopic, rec.Slug, d.target.Load().pairing())

@@ -25,7 +25,8 @@ type target struct {
 	raop       raop.Info
 	airplay    airplay.Info
 	password   string
-	refusal    error // why it cannot be played to at all; nil: it can
+	second     second // how it is reached by AirPlay 2
+	refusal    error  // why it cannot be played to at all; nil: it can
 	screen     screen
 }
 
@@ -50,27 +51,35 @@ func targetOf(d discovery.Device, c config.Device) *target {
 	case c.Host != "":
 		t.addresses = []string{net.JoinHostPort(c.Host, strconv.Itoa(c.Port))}
 	case !t.speaksRAOP:
-		t.refusal = &refusal{"unsupported_format", "the device speaks AirPlay 2 only, which this version cannot play to yet"}
 	default:
 		for _, a := range d.Addrs {
 			t.addresses = append(t.addresses, net.JoinHostPort(a.String(), strconv.Itoa(int(d.RAOP.Port))))
 		}
 	}
+	t.second = secondOf(t.airplay, d, c)
 	t.screen = screenOf(t, d, c)
 	if t.refusal == nil && c.Protocol != "raop" {
-		t.refusal = refusalOf(t.raop, t.airplay)
+		t.refusal = t.refuses(c)
 	}
 	return t
 }
 
-// refusalOf tells the devices that look like RAOP receivers and are none. To
+// refuses tells the devices that can be played to by neither protocol. To
 // configure `protocol: raop` overrules it.
-func refusalOf(r raop.Info, a airplay.Info) error {
-	if kind, why := a.Pairing(); kind == airplay.Unsupported {
+func (t *target) refuses(c config.Device) error {
+	kind, why := t.airplay.Pairing()
+	unplayable := t.raop.Unplayable()
+	switch {
+	case kind == airplay.Unsupported:
 		return &refusal{"access_restricted", why}
-	}
-	if why := r.Unplayable(); why != "" {
-		return &refusal{"unsupported_format", "it cannot be played to by AirPlay 1: " + why}
+	case len(t.second.addresses) > 0:
+		return nil
+	case c.Protocol == "airplay":
+		return &refusal{"unsupported_format", "the device is to be played to by AirPlay 2 and does not announce it: " + t.second.why}
+	case !t.speaksRAOP:
+		return &refusal{"unsupported_format", "the device announces nothing that sound can be sent to: " + t.second.why}
+	case unplayable != "":
+		return &refusal{"unsupported_format", "it cannot be played to by AirPlay 1: " + unplayable}
 	}
 	return nil
 }
@@ -93,22 +102,44 @@ type network struct {
 	listen func(network, address string) (net.PacketConn, error)
 }
 
-// dial opens a session with the device: a player's Config.Dial.
+// dial opens a session with the device, a player's Config.Dial: by AirPlay 2
+// where it speaks that, and by AirPlay 1 where it does not, or refuses.
 func (d *device) dial(ctx context.Context) (player.Session, error) {
 	t := d.target.Load()
 	if t.refusal != nil {
 		return nil, t.refusal
 	}
-	if len(t.addresses) == 0 {
+	if len(t.addresses)+len(t.second.addresses) == 0 {
 		return nil, &refusal{"device_offline", "the device has no known address; is it switched on?"}
 	}
+	if len(t.second.addresses) > 0 && !(t.needsPairing() && t.speaksRAOP) {
+		s, err := d.dialSecond(ctx, t)
+		switch {
+		case err == nil, errors.Is(ctx.Err(), context.Canceled):
+			return s, err
+		case d.override.Protocol == "airplay" || !t.fallsBack(err):
+			d.reached(!unreachable(err))
+			if unreachable(err) {
+				return nil, absence{err}
+			}
+			return nil, err
+		}
+		d.log.Warn().Err(err).Msg("does not play by AirPlay 2, trying AirPlay 1")
+	}
+	return d.dialFirst(ctx, t)
+}
+
+// dialFirst opens a session by AirPlay 1.
+func (d *device) dialFirst(ctx context.Context, t *target) (player.Session, error) {
 	var last error
 	for _, address := range t.addresses {
 		s, err := raop.Dial(ctx, address, t.raop, d.settings(t))
 		if err == nil {
 			d.reached(true)
 			d.learns(func(l learned) learned { return l.agreed(s.Facts()) })
-			return d.attend(s, address), nil
+			return d.attend(s, address, func() {
+				d.learns(func(l learned) learned { return l.heard(s.Stats(), s.MinLead()) })
+			}), nil
 		}
 		last = err
 		if errors.Is(ctx.Err(), context.Canceled) { // called off, which says nothing of the device

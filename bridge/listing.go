@@ -88,7 +88,7 @@ func (t *target) features() []string {
 		has  bool
 		word string
 	}{
-		{t.speaksRAOP, "audio"},
+		{t.speaksRAOP || len(t.second.addresses) > 0, "audio"},
 		{video, "video"},
 		{t.raop.Password, "password"},
 	} {

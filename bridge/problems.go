@@ -9,7 +9,9 @@ import (
 	"strings"
 	"syscall"
 
+	"airplay2mqtt/airplay"
 	"airplay2mqtt/airplay/mediaserver"
+	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/airplay/video"
 	"airplay2mqtt/audio"
 	"airplay2mqtt/audio/ffmpeg"
@@ -56,7 +58,7 @@ func oneLine(s string) string {
 // codeOf sorts errors into the codes of docs/topics.md. What is more exact
 // comes first: an address that is refused is also one that was not fetched.
 func codeOf(err error) string {
-	for _, kind := range []func(error) string{orderCode, sourceCode, receiverCode, screenCode, networkCode} {
+	for _, kind := range []func(error) string{orderCode, sourceCode, receiverCode, secondCode, screenCode, networkCode} {
 		if code := kind(err); code != "" {
 			return code
 		}
@@ -154,6 +156,23 @@ func screenCode(err error) string {
 	case errors.Is(err, video.ErrLost):
 		return "device_offline"
 	case errors.As(err, &player), errors.As(err, &status):
+		return "unsupported_format"
+	}
+	return ""
+}
+
+// secondCode sorts what AirPlay 2 receivers do not want.
+func secondCode(err error) string {
+	switch {
+	case errors.Is(err, airplay.ErrPassword):
+		return "password_required"
+	case errors.Is(err, airplay.ErrBusy), errors.Is(err, airplay.ErrClosedByReceiver):
+		return "busy"
+	case errors.Is(err, airplay.ErrPairing):
+		return "pairing_required"
+	case errors.Is(err, airplay.ErrNoClock), errors.Is(err, airplay.ErrTiming), errors.Is(err, ptp.ErrPorts):
+		return "no_clock"
+	case errors.Is(err, airplay.ErrNotAirPlay2):
 		return "unsupported_format"
 	}
 	return ""

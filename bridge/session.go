@@ -7,25 +7,39 @@ import (
 	"net"
 	"time"
 
+	"airplay2mqtt/airplay"
+	"airplay2mqtt/audio/stream"
+	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/raop"
 )
 
-// A session is a raop.Session as a player wants it. The protocol knows that
+// A link is a session of either protocol.
+type link interface {
+	player.Session
+	stream.Floor
+	player.VolumeTeller
+	player.PositionTaker
+	player.ClockWatcher
+	SetOffset(d time.Duration)
+}
+
+// A session is a link as a player wants it. The protocol knows that
 // the receiver hung up; why, a player has to know: because another sender took
 // it, or because it has gone.
 type session struct {
-	*raop.Session
+	link
 	over chan struct{}
 	err  error // set before over is closed
 }
 
-// attend makes a session of one with the receiver at an address.
-func (d *device) attend(s *raop.Session, address string) *session {
-	w := &session{Session: s, over: make(chan struct{})}
+// attend makes a session of one with the receiver at an address. ended is
+// called when it is over.
+func (d *device) attend(s link, address string, ended func()) *session {
+	w := &session{link: s, over: make(chan struct{})}
 	go func() { // Close waits for it
 		defer close(w.over)
 		<-s.Done()
-		d.learns(func(l learned) learned { return l.heard(s.Stats(), s.MinLead()) })
+		ended()
 		w.err = d.verdict(s.Err(), address)
 	}()
 	return w
@@ -46,7 +60,7 @@ func (s *session) Err() error {
 
 // Close ends the session and waits for all that belongs to it.
 func (s *session) Close() error {
-	err := s.Session.Close()
+	err := s.link.Close()
 	<-s.over
 	return err
 }
@@ -55,7 +69,7 @@ func (s *session) Close() error {
 // there has been taken by another sender; one that refuses connections has gone
 // (docs/protocols/raop.md, connection loss).
 func (d *device) verdict(err error, address string) error {
-	if !errors.Is(err, raop.ErrClosedByReceiver) {
+	if !errors.Is(err, raop.ErrClosedByReceiver) && !errors.Is(err, airplay.ErrClosedByReceiver) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

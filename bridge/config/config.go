@@ -61,7 +61,8 @@ type Device struct {
 	Port         int     `yaml:"port"`
 	Password     string  `yaml:"password"`
 	PasswordFile string  `yaml:"password_file"`
-	Protocol     string  `yaml:"protocol"`   // auto or raop
+	Protocol     string  `yaml:"protocol"`   // auto, raop or airplay
+	Timing       string  `yaml:"timing"`     // how time is kept by AirPlay 2: auto (or empty), ptp, ntp
 	Latency      Latency `yaml:"latency"`    // zero: normal
 	Line         string  `yaml:"line"`       // early (or empty): sound is sent ahead of the announced latency; plain: as announced
 	MaxVolume    Percent `yaml:"max_volume"` // nothing louder than this is ever sent; zero: 100

@@ -18,7 +18,7 @@ var floors = map[string][]string{
 	// 5
 	"cmd/bridge": {"bridge", "bridge/config", "bridge/mqtt", "raop", "raop/raoptest", "airplay", "audio", "audio/stream", "audio/wav", "discovery", "internal/chime", "internal/nearest", "internal/ntp", "internal/rtp", "internal/rtsp"},
 	// 4
-	"bridge": {"raop", "airplay", "airplay/film", "airplay/mediaserver", "airplay/video", "audio/ffmpeg", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/atomicfile", "internal/chime", "internal/nearest"},
+	"bridge": {"raop", "airplay", "airplay/film", "airplay/mediaserver", "airplay/ptp", "airplay/video", "audio/ffmpeg", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/atomicfile", "internal/chime", "internal/nearest"},
 	// 3
 	"raop":                {"audio", "audio/alac", "audio/stream", "internal/legacy", "internal/pairing", "internal/parameter", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
 	"raop/raoptest":       {"audio", "audio/alac", "internal/legacy", "internal/rtsp", "internal/rtp", "internal/ntp"},
