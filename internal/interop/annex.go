@@ -74,11 +74,14 @@ ip link set eth0 up
 exec chroot "$root" env DBUS_SYSTEM_BUS_ADDRESS=unix:path=/run/bus sh -c "$program"
 `
 
-// annexServices is what receivers insist on: a bus, and multicast DNS.
+// annexServices is what receivers insist on: a bus, and multicast DNS, which has
+// to be running (state 2) when UxPlay wants to be announced.
 const annexServices = `set -eu
 dbus-daemon --nofork --nopidfile --config-file=/mnt/annex-bus.conf &
 until [ -S /run/bus ]; do sleep 0.02; done
 avahi-daemon --file=/mnt/%s-avahi.conf --no-drop-root --no-chroot --no-rlimits &
+until dbus-send --system --print-reply --dest=org.freedesktop.Avahi / org.freedesktop.Avahi.Server.GetState 2>/dev/null |
+	grep -q 'int32 2'; do sleep 0.02; done
 `
 
 // startAnnex builds the annex of a number and runs a program in it, beside a
