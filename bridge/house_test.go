@@ -30,7 +30,7 @@ import (
 type house struct {
 	t      *testing.T
 	lan    *memnet.Net
-	broker *mqtt.Broker
+	broker atomic.Pointer[mqtt.Broker]
 	ear    *ear
 	media  string
 	found  chan discovery.Event
@@ -62,11 +62,8 @@ func settings(t *testing.T) config.Config {
 func build(t *testing.T, s config.Config, receivers ...raoptest.Config) (*house, []*raoptest.Receiver) {
 	t.Helper()
 	h := &house{t: t, lan: memnet.New(), media: s.Media.Folders[0], found: make(chan discovery.Event, 16), call: make(chan string, 1)}
-	var err error
-	if h.broker, err = mqtt.StartBroker(mqtt.BrokerConfig{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { h.broker.Close() })
+	h.startBroker()
+	t.Cleanup(func() { h.broker.Load().Close() })
 	var list []*raoptest.Receiver
 	for i, c := range receivers {
 		c.Network, c.Address = h.lan.Host([]string{"10.0.0.20", "10.0.0.21", "10.0.0.22"}[i]), ":5000"
@@ -93,7 +90,7 @@ func (h *house) moveIn(s config.Config) {
 		Settings:     s,
 		Version:      "test",
 		Browse:       h.browse,
-		DialBroker:   func(context.Context) (net.Conn, error) { return h.broker.Pipe(), nil },
+		DialBroker:   func(context.Context) (net.Conn, error) { return h.broker.Load().Pipe(), nil },
 		DialContext:  us.DialContext,
 		ListenPacket: us.ListenPacket,
 		Listen:       us.Listen,
@@ -124,6 +121,16 @@ func (h *house) moveIn(s config.Config) {
 	h.until("airplay/bridge/state", "online")
 }
 
+// startBroker starts a broker that remembers nothing.
+func (h *house) startBroker() {
+	h.t.Helper()
+	broker, err := mqtt.StartBroker(mqtt.BrokerConfig{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.broker.Store(broker)
+}
+
 func (h *house) browse(ctx context.Context, found func(discovery.Event)) error {
 	for {
 		select {
@@ -137,7 +144,7 @@ func (h *house) browse(ctx context.Context, found func(discovery.Event)) error {
 
 func (h *house) listen() *ear {
 	e := &ear{latest: map[string]string{}}
-	client, err := mqtt.New(mqtt.Config{Dial: func(context.Context) (net.Conn, error) { return h.broker.Pipe(), nil }})
+	client, err := mqtt.New(mqtt.Config{Dial: func(context.Context) (net.Conn, error) { return h.broker.Load().Pipe(), nil }})
 	if err != nil {
 		h.t.Fatal(err)
 	}

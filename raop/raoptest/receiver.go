@@ -203,6 +203,14 @@ func (r *Receiver) Log() Log {
 	return l
 }
 
+// Forget forgets what happened so far, but for the volume in force.
+func (r *Receiver) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := r.log.Volumes[max(len(r.log.Volumes)-1, 0):]
+	r.log, r.lines = Log{Volumes: slices.Clone(last)}, nil
+}
+
 // Heard returns all frames that were heard, one after the other, without the
 // breaks between them.
 func (r *Receiver) Heard() [][2]int16 {
