@@ -3,8 +3,10 @@ package bridge
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,7 +67,8 @@ type Bridge struct {
 	// Owned by the switchboard's goroutine.
 	registry *registry
 	journal  *journal           // and of any
-	devices  map[string]*device // by id
+	devices  map[string]*device // by id, and groups
+	all      *device            // the group of all that are there, which has no record
 	players  *errgroup.Group
 	living   context.Context // ends when the players shall
 	commands int
@@ -178,6 +181,9 @@ func (b *Bridge) newClient() (*mqtt.Client, error) {
 	for _, name := range verbNames() {
 		client.Handle(m.BaseTopic+"/+/"+name, b.hear)
 	}
+	for name := range requests {
+		client.Handle(m.BaseTopic+"/bridge/request/"+name, b.hearRequest)
+	}
 	if b.homeAssistant() {
 		client.Handle(b.cfg.HomeAssistant.StatusTopic, b.hearHomeAssistant)
 	}
@@ -217,7 +223,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 
 // goodbye tells that nothing can be reached any more.
 func (b *Bridge) goodbye(ctx context.Context) {
-	for _, d := range b.devices {
+	for _, d := range append(slices.Collect(maps.Values(b.devices)), b.all) {
 		d.face.close()
 		d.face.available(false)
 	}
@@ -293,10 +299,11 @@ func (b *Bridge) begin() {
 		}
 	}
 	for id, rec := range b.registry.devices {
-		if _, ok := b.devices[id]; !ok && !rec.Static && rec.Leader == "" {
+		if _, ok := b.devices[id]; !ok && !rec.Static && rec.Leader == "" && rec.Group == nil {
 			b.add(rec, false)
 		}
 	}
+	b.beginGroups()
 	b.giveBack()
 	b.tellInfo()
 	b.tellDevices()
@@ -333,6 +340,7 @@ func (b *Bridge) post(call func()) {
 // changed takes a player's new state; it never blocks.
 func (b *Bridge) changed(d *device, s player.State) {
 	d.face.show(s)
+	d.busy.Store(s.Status != player.Idle)
 	b.mu.Lock()
 	b.states[d] = s
 	b.mu.Unlock()
@@ -383,7 +391,8 @@ func (b *Bridge) remember() {
 	b.states = map[*device]player.State{}
 	b.mu.Unlock()
 	for d, s := range states {
-		if s.VolumeKnown && (d.record.Volume == nil || *d.record.Volume != s.Chosen) {
+		b.follows(d, s.Joined)
+		if s.VolumeKnown && !d.isGroup() && (d.record.Volume == nil || *d.record.Volume != s.Chosen) {
 			level := s.Chosen
 			d.record.Volume = &level
 			b.registry.dirty = true

@@ -26,10 +26,16 @@ type device struct {
 	probing  bool
 	nextLook time.Time // when a device that nothing announces is probed again
 	end      func()    // ends its player
+	members  []*device // of a group: whom its player was told; nil: nobody yet
+	joined   string    // the slug of whom it has joined, as its player told last
+	rejoined bool      // its player was told whom it had joined before
 
 	// Used by the player's goroutines as well.
 	target  atomic.Pointer[target]
 	learned atomic.Pointer[learned]
+	live    atomic.Pointer[session] // the newest
+	offset  atomic.Int64            // how much later than others it plays, a time.Duration
+	busy    atomic.Bool             // it is not idle
 	net     network
 	face    *face
 	player  *player.Player
@@ -58,13 +64,19 @@ func (d *device) name() string {
 func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 	d := &device{record: rec, override: override, net: b.net, buttons: b.buttons, clock: b.clock}
 	d.log = b.log.With().Str("device", rec.Slug).Logger()
-	d.target.Store(targetOf(rec.Device, override))
+	dial := d.dial
+	if d.target.Store(targetOf(rec.Device, override)); d.isGroup() {
+		d.target.Store(new(target))
+		dial = nil
+	}
+	d.offset.Store(int64(d.delay()))
 	d.face = newFace(b.tell, b.cfg.MQTT.BaseTopic, rec.Slug, d.target.Load().pairing())
 	d.learned.Store(cmp.Or(rec.Learned, &learned{AudioLatency: -1}))
 	d.remember = func(l learned) { b.post(func() { d.record.Learned, b.registry.dirty = &l, true }) }
 	d.reached = func(ok bool) { b.post(func() { b.wasReached(d, ok) }) }
 	d.player = player.New(player.Config{
-		Dial:   d.dial,
+		Name:   rec.Slug,
+		Dial:   dial,
 		Open:   b.open,
 		Film:   func(ctx context.Context, p player.Play) (player.Film, error) { return b.film(ctx, d, p) },
 		Shows:  d.shows,

@@ -30,17 +30,26 @@ func (b *Bridge) add(rec *record, online bool) *device {
 	d := b.newDevice(rec, b.overrideOf(rec))
 	d.online = online
 	b.devices[d.id()] = d
-	d.face.available(online)
+	b.live(d)
+	b.tellHome(d)
+	b.regroup()
+	return d
+}
+
+// live starts a device's player.
+func (b *Bridge) live(d *device) {
+	d.face.available(d.online)
 	living, end := context.WithCancel(b.living)
 	d.end = end
 	b.players.Go(func() error { defer end(); return d.player.Run(living) })
-	b.tellHome(d)
-	return d
 }
 
 // overrideOf is what the configuration says of a device, by its id or name.
 func (b *Bridge) overrideOf(rec *record) config.Device {
 	for _, c := range b.cfg.Devices {
+		if rec.Group != nil {
+			break
+		}
 		if c.ID != "" && config.NormalID(c.ID) == rec.Device.ID || c.ID == "" && strings.EqualFold(c.Name, rec.Device.Name) {
 			return c
 		}
@@ -82,15 +91,17 @@ func (b *Bridge) discovered(e discovery.Event) {
 // remove takes a device off the broker and ends its player. What is remembered
 // of it stays, so that it has its name if it comes back.
 func (b *Bridge) remove(d *device) {
+	b.sendHome(d)
 	d.end()
 	delete(b.devices, d.id())
 	b.registry.dirty = true
+	b.regroup()
 	d.face.close()
 	b.tell.clear(b.cfg.MQTT.BaseTopic + "/" + d.slug() + "/")
 	if b.homeAssistant() {
 		b.retainAll(b.home(d).Removal())
 	}
-	d.log.Info().Str("leader", d.record.Leader).Msg("device is now half of a pair")
+	d.log.Info().Str("leader", d.record.Leader).Msg("device is not shown any more")
 	b.tellHappened("device_removed", d)
 }
 
@@ -115,6 +126,7 @@ func (b *Bridge) setOnline(d *device, online bool) {
 	}
 	d.online = online
 	d.face.available(online)
+	b.regroup()
 	if online {
 		d.log.Info().Msg("device is back")
 		b.tellHappened("device_discovered", d)

@@ -160,6 +160,7 @@ func (d *device) settings(t *target) *raop.Config {
 		Password:     t.password,
 		Floor:        time.Duration(d.override.Latency), // who names a latency has tried it
 		Announce:     announceOf(d.override),
+		Offset:       time.Duration(d.offset.Load()),
 		RemoteServer: d.buttons,
 		Remote:       d.pressed,
 		DialContext:  d.net.dial,

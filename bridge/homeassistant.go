@@ -21,6 +21,9 @@ func (b *Bridge) tellHome(d *device) {
 // home is a device as Home Assistant is to see it.
 func (b *Bridge) home(d *device) hass.Device {
 	l := d.listing()
+	if d.isGroup() {
+		l.Manufacturer, l.Model = "airplay2mqtt", "Group"
+	}
 	return hass.Device{
 		ID:              d.id(),
 		Slug:            d.slug(),

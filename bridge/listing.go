@@ -28,6 +28,7 @@ type Listing struct {
 	Playable     bool       `json:"playable"`
 	Reason       string     `json:"reason,omitempty"` // why it is not playable
 	LastSeen     *time.Time `json:"last_seen"`
+	Members      []string   `json:"members,omitempty"` // of a group
 }
 
 // List describes a device from what discovery and the configuration say of it.
@@ -68,6 +69,9 @@ func List(found discovery.Device, override config.Device) Listing {
 
 // listing is List with what the bridge knows besides.
 func (d *device) listing() Listing {
+	if d.isGroup() {
+		return d.groupListing()
+	}
 	l := List(d.record.Device, d.override)
 	l.Slug, l.Name = d.slug(), d.name()
 	if !d.online {

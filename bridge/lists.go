@@ -40,7 +40,7 @@ func (b *Bridge) isList(p player.Play) bool {
 }
 
 // expand plays what a playlist or a folder holds, in its order.
-func (b *Bridge) expand(word string, p player.Play, a *answer) {
+func (b *Bridge) expand(word string, o order, p player.Play, a *answer) {
 	if p.Enqueue == player.EnqueueNext {
 		a.give(bad("a playlist or a folder cannot be put next; add, play and replace can be said of it"))
 		return
@@ -54,7 +54,7 @@ func (b *Bridge) expand(word string, p player.Play, a *answer) {
 			return nil
 		}
 		commands := plays(p, entries)
-		b.post(func() { b.address(word, commands, a) })
+		b.post(func() { b.address(word, o, commands, a) })
 		return nil
 	})
 }

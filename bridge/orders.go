@@ -2,7 +2,9 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -10,7 +12,6 @@ import (
 
 	"airplay2mqtt/bridge/mqtt"
 	"airplay2mqtt/bridge/player"
-	"airplay2mqtt/internal/nearest"
 )
 
 // hear takes a command from the broker, on the client's goroutine: it must not
@@ -70,12 +71,14 @@ func (b *Bridge) obey(m mqtt.Message) {
 		return
 	}
 	switch p, _ := o.command.(player.Play); {
+	case name == "join":
+		b.join(word, o.leader, a)
 	case verbs[name].probe:
 		b.probeSound(p, a)
 	case b.isList(p):
-		b.expand(word, p, a)
+		b.expand(word, o, p, a)
 	default:
-		b.address(word, []player.Command{o.command}, a)
+		b.address(word, o, []player.Command{o.command}, a)
 	}
 }
 
@@ -83,32 +86,105 @@ func (b *Bridge) obey(m mqtt.Message) {
 // old, and a doorbell does not ring because a broker restarted.
 func (b *Bridge) refuseRetained(topic string, a *answer) {
 	b.log.Warn().Str("topic", topic).Msg("a retained command was refused and cleared; publish commands without the retain flag")
+	b.clearRetained(topic)
+	a.give(&refusal{"retained_command", "commands are never obeyed when they were retained; publish without the retain flag"})
+}
+
+// clearRetained takes what the broker had kept away from it.
+func (b *Bridge) clearRetained(topic string) {
 	b.chores.Go(func() error {
 		ctx, cancel := context.WithTimeout(b.living, 5*time.Second)
 		defer cancel()
 		return b.client.Clear(ctx, topic)
 	})
-	a.give(&refusal{"retained_command", "commands are never obeyed when they were retained; publish without the retain flag"})
 }
 
 // address hands commands to whom they are for. The first is what the answer is
 // about.
-func (b *Bridge) address(word string, commands []player.Command, a *answer) {
-	if word == "all" {
-		b.toAll(commands, a)
-		return
-	}
-	id, ok := b.registry.find(word)
-	d := b.devices[id]
-	if !ok || d == nil {
-		a.give(&refusal{"unknown_device", fmt.Sprintf("there is no device %q%s", word, nearest.Hint(word, b.slugs()))})
+func (b *Bridge) address(word string, o order, commands []player.Command, a *answer) {
+	d, err := b.device(word)
+	if err != nil {
+		a.give(err)
 		return
 	}
 	a.face = d.face
+	targets, err := b.targets(d, o.targets)
+	if d == b.all && len(d.members) == 0 {
+		err = &refusal{"device_offline", "no device is there that could be played to"}
+	}
+	if err != nil {
+		a.give(err)
+		return
+	}
 	if verbs[a.base.Command].long {
 		a.accept()
 	}
-	b.send(d, commands, a.give)
+	p, plays := commands[0].(player.Play)
+	later := p.Enqueue == player.EnqueueAdd || p.Enqueue == player.EnqueueNext
+	switch {
+	case plays && !d.isGroup():
+		if len(targets) > 0 || !later {
+			b.regroupAs(d, targets)
+		}
+		b.lead(d, commands, a)
+	case len(targets) > 0:
+		b.each(append(targets, d), commands, a)
+	case d == b.all && !plays && b.concernsEach(commands[0]):
+		b.each(append(slices.Clone(d.members), d), commands, a)
+	default:
+		b.lead(d, commands, a)
+	}
+}
+
+// targets are the devices that a command is for beside that of its topic.
+func (b *Bridge) targets(d *device, words []string) ([]*device, error) {
+	var targets []*device
+	if len(words) > 0 && d.isGroup() {
+		return nil, bad("%s is a group, which has its members; targets are for devices", d.slug())
+	}
+	for _, word := range words {
+		t, err := b.device(word)
+		if err != nil {
+			return nil, err
+		}
+		them := []*device{t}
+		if t.isGroup() {
+			them = t.members
+		}
+		for _, t := range them {
+			if t != d && !slices.Contains(targets, t) {
+				targets = append(targets, t)
+			}
+		}
+	}
+	return targets, nil
+}
+
+// concernsEach tells whether a command to all is for each device, whatever it
+// plays with whom; else it is for what all play together.
+func (b *Bridge) concernsEach(c player.Command) bool {
+	switch c.(type) {
+	case player.Stop, player.Pause, player.Resume, player.Unjoin:
+		return true
+	case player.PlayPause, player.Seek, player.Next, player.Previous, player.ClearQueue, player.SetRepeat:
+		return !b.all.busy.Load()
+	}
+	return false
+}
+
+// lead gives commands to a device that may lead others, and answers with what
+// each of them made of it.
+func (b *Bridge) lead(d *device, commands []player.Command, a *answer) {
+	audience := b.audience(d)
+	if len(audience) == 0 {
+		b.send(d, commands, a.give)
+		return
+	}
+	slugs := make([]string, len(audience))
+	for i, m := range audience {
+		slugs[i] = m.slug()
+	}
+	b.send(d, commands, func(err error) { a.giveFor(slugs, err) })
 }
 
 // send gives commands to a device's player. give is called once, with what
@@ -131,33 +207,22 @@ func (b *Bridge) slugs() []string {
 	return slugs
 }
 
-// toAll gives an order to every device that is there, and answers once for all
-// when the last has answered.
-func (b *Bridge) toAll(commands []player.Command, a *answer) {
-	var members []*device
-	for _, d := range b.devices {
-		if d.online && d.target.Load().refusal == nil {
-			members = append(members, d)
-		}
-	}
-	if len(members) == 0 {
-		a.give(&refusal{"device_offline", "no device is there that could be played to"})
-		return
-	}
-	if verbs[a.base.Command].long {
-		a.accept()
-	}
+// each gives an order to several devices, and answers once for all when the
+// last has answered.
+func (b *Bridge) each(members []*device, commands []player.Command, a *answer) {
 	sum := &gathering{answer: a, open: len(members), members: map[string]result{}}
 	for _, d := range members {
 		each := &answer{began: a.began, face: d.face, base: a.base}
 		b.send(d, commands, func(err error) {
-			each.give(err)
+			if d.face != a.face {
+				each.give(err)
+			}
 			sum.add(d.slug(), each.outcome(err))
 		})
 	}
 }
 
-// A gathering collects the results of a command to all.
+// A gathering collects the results of a command to several.
 type gathering struct {
 	answer  *answer
 	mu      sync.Mutex
@@ -169,7 +234,9 @@ type gathering struct {
 func (g *gathering) add(slug string, r result) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.members[slug] = result{Command: r.Command, Status: r.Status, ID: r.ID, Error: r.Error, LatencyMS: r.LatencyMS}
+	if slug != everybody {
+		g.members[slug] = r.ofMember()
+	}
 	if r.Error != nil && g.failed == nil {
 		g.failed = r.Error
 	}
@@ -182,6 +249,11 @@ func (g *gathering) add(slug string, r result) {
 		sum.Status, sum.Error = "error", g.failed
 	}
 	g.answer.face.result(sum)
+}
+
+// ofMember is a result as it stands within another.
+func (r result) ofMember() result {
+	return result{Command: r.Command, Status: r.Status, ID: r.ID, Error: r.Error, LatencyMS: r.LatencyMS}
 }
 
 // An answer is what a command will be answered with, and where.
@@ -200,6 +272,27 @@ func (a *answer) accept() {
 
 // give tells the result; nil is success.
 func (a *answer) give(err error) { a.face.result(a.outcome(err)) }
+
+// giveFor tells the result of a command to several who obey as one.
+func (a *answer) giveFor(members []string, err error) {
+	sum := a.outcome(err)
+	sum.Members = map[string]result{}
+	var some *player.AbsentError
+	errors.As(err, &some)
+	for _, slug := range members {
+		of := err
+		if some != nil {
+			of = nil
+			for _, m := range some.Members {
+				if m.Name == slug {
+					of = m.Err
+				}
+			}
+		}
+		sum.Members[slug] = a.outcome(of).ofMember()
+	}
+	a.face.result(sum)
+}
 
 func (a *answer) outcome(err error) result {
 	r := a.base

@@ -209,6 +209,15 @@ func (f fields) latency() (time.Duration, error) {
 	return time.Duration(l), nil
 }
 
+// parseJoin reads whose group is to be joined; who that is the bridge knows.
+func parseJoin(f fields) (player.Command, error) {
+	leader, err := f.text("leader")
+	if err == nil && leader == "" {
+		err = bad("join whom? the payload is the slug of a device or a group")
+	}
+	return player.Join{}, err
+}
+
 // parsePrepare reads for how long a session is wanted.
 func parsePrepare(f fields) (player.Command, error) {
 	d, err := f.seconds("seconds")

@@ -89,6 +89,12 @@ func orderCode(err error) string {
 		return "not_playing"
 	case errors.Is(err, player.ErrTakenOver):
 		return "taken_over"
+	case errors.Is(err, player.ErrSelf), errors.Is(err, player.ErrFollows):
+		return "bad_payload"
+	case errors.Is(err, player.ErrLate):
+		return "timeout"
+	case errors.Is(err, player.ErrNobody):
+		return "device_offline"
 	case errors.Is(err, player.ErrClosed):
 		return "device_offline"
 	}

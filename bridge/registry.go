@@ -22,9 +22,18 @@ type record struct {
 	Static   bool             `json:"static,omitempty"` // it comes from the configuration
 	Leader   string           `json:"leader,omitempty"` // it is half of the stereo pair that this one leads, and not shown
 	Volume   *float64         `json:"volume,omitempty"` // 0 to 1, as it was last set
+	Joined   string           `json:"joined,omitempty"` // the id of the device whose group it has joined
+	Offset   *float64         `json:"offset,omitempty"` // in milliseconds, where it was set at run time
+	Group    *groupRecord     `json:"group,omitempty"`  // it is a group of others
 	Learned  *learned         `json:"learned,omitempty"`
 	LastSeen time.Time        `json:"last_seen"`
 	Device   discovery.Device `json:"device"`
+}
+
+// A groupRecord is what is remembered of a group beside that.
+type groupRecord struct {
+	Members []string `json:"members"`          // slugs, names or ids, as they were given
+	Static  bool     `json:"static,omitempty"` // it comes from the configuration
 }
 
 // A registry is the memory of all devices, by their id, in one file. It is

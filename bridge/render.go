@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"airplay2mqtt/bridge/player"
@@ -61,8 +62,12 @@ func render(s player.State, pairing string, now time.Time) document {
 		Confidence:   s.Confidence,
 		QueueLength:  s.QueueLength,
 		Repeat:       cmp.Or(string(s.Repeat), "off"),
+		GroupLeader:  known(s.Leader),
 		Pairing:      pairing,
 		UpdatedAt:    now.UTC().Format(stamp),
+	}
+	if s.Members != "" {
+		d.GroupMembers = strings.Split(s.Members, ",")
 	}
 	if d.Confidence == "" {
 		d.Confidence = "unknown"

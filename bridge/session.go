@@ -36,7 +36,9 @@ type session struct {
 // called when it is over.
 func (d *device) attend(s link, address string, ended func()) *session {
 	w := &session{link: s, over: make(chan struct{})}
-	go func() { // Close waits for it
+	d.live.Store(w)
+	s.SetOffset(time.Duration(d.offset.Load())) // it may have been changed meanwhile
+	go func() {                                 // Close waits for it
 		defer close(w.over)
 		<-s.Done()
 		ended()

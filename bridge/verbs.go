@@ -19,6 +19,8 @@ type order struct {
 	command     player.Command
 	transaction json.RawMessage // echoed in the result; nil: none was given
 	expires     time.Time       // not to be begun after this; zero: whenever
+	targets     []string        // further devices that it is for
+	leader      string          // of a join
 	critical    bool            // an announcement that is heard also in quiet hours
 }
 
@@ -71,6 +73,8 @@ var verbs = map[string]verb{
 	"mute":             {main: "mute", parse: parseMute},
 	"chime":            {main: "chime", keys: append([]string{"state", "tone", "volume_level", "duration"}, announceKeys...), long: true, parse: parseChime},
 	"announce":         {main: "message", keys: append([]string{"chime", "url", "path", "clips", "language", "voice"}, announceKeys...), long: true, parse: parseAnnounce},
+	"join":             {main: "leader", parse: parseJoin},
+	"unjoin":           {parse: plain(player.Unjoin{})},
 	"prepare":          {main: "seconds", parse: parsePrepare},
 }
 
@@ -110,6 +114,15 @@ func parseOrder(name string, payload []byte, now time.Time) (order, error) {
 		c = a
 	}
 	o.command = c
+	if o.leader, err = f.text("leader"); err != nil {
+		return o, err
+	}
+	if o.targets, err = f.texts("targets"); err == nil && len(o.targets) > mostMembers {
+		err = bad("targets must be at most %d devices", mostMembers)
+	}
+	if err != nil {
+		return o, err
+	}
 	o.critical, err = f.flag("critical")
 	return o, err
 }
@@ -134,6 +147,9 @@ func readFields(v verb, payload []byte) (fields, error) {
 		return nil, bad("the payload begins like JSON and is none: %v", err)
 	}
 	known := append([]string{"transaction"}, v.keys...)
+	if v.parse != nil && !v.probe && v.main != "leader" {
+		known = append(known, "targets")
+	}
 	if v.main != "" {
 		known = append(known, v.main)
 	}

@@ -186,6 +186,10 @@ func (r *reading) checkGroups() {
 			r.wrong(key+".name", "is longer than 63 bytes")
 		case twice:
 			r.wrong(key+".name", "%q is also the name of %s", g.Name, first)
+		case name == "all" || name == "bridge":
+			r.wrong(key+".name", "%q is a word of the topics; a group needs another name", g.Name)
+		case slices.ContainsFunc(r.cfg.Devices, func(d Device) bool { return strings.EqualFold(d.Name, g.Name) }):
+			r.wrong(key+".name", "%q is also the name of a device", g.Name)
 		}
 		seen[name] = key
 		if len(g.Members) == 0 {
@@ -198,6 +202,8 @@ func (r *reading) checkGroups() {
 				r.wrong(row, "is empty")
 			case strings.ToLower(m) == name:
 				r.wrong(row, "a group cannot be a member of itself")
+			case slices.ContainsFunc(r.cfg.Groups, func(other Group) bool { return strings.EqualFold(other.Name, m) }):
+				r.wrong(row, "%q is a group; the members of a group are devices", m)
 			case slices.Index(g.Members, m) < j:
 				r.wrong(row, "%q is a member already", m)
 			}

@@ -116,3 +116,28 @@ func TestQuietHours(t *testing.T) {
 		t.Error("it is quiet where no hours are given")
 	}
 }
+
+func TestGroupsThatClash(t *testing.T) {
+	text := `devices:
+  - {name: Kitchen}
+groups:
+  - {name: kitchen, members: [a]}
+  - {name: All, members: [a]}
+  - {name: Bridge, members: [a]}
+  - {name: Up, members: [bridge]}
+`
+	_, err := config.Parse("config.yaml", []byte(text), nil)
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	for _, want := range []string{
+		`config.yaml:4: groups[0].name: "kitchen" is also the name of a device`,
+		`config.yaml:5: groups[1].name: "All" is a word of the topics`,
+		`config.yaml:6: groups[2].name: "Bridge" is a word of the topics`,
+		`config.yaml:7: groups[3].members[0]: "bridge" is a group`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("not told: %s\n%v", want, err)
+		}
+	}
+}
