@@ -46,6 +46,10 @@ type Config struct {
 	// being heard, and so how long before being heard packets leave at the
 	// latest. 0: one second. A sink that needs more (Floor) gets more.
 	Lead time.Duration
+	// At is when the first frame is heard, if that is later than Lead and the
+	// sinks want: streams that are given the same one begin as one. Zero: as
+	// soon as may be.
+	At time.Time
 	// Ahead is how much earlier than Lead packets leave if the source is
 	// there already, so that what is lost can be sent again. 0: one second;
 	// negative, and for live tracks: none. Lead and Ahead together are held
@@ -304,7 +308,7 @@ func (s *Stream) advance(ctx context.Context, now time.Time) (wake time.Time) {
 // and slip later than that.
 func (s *Stream) begin(ctx context.Context, now time.Time, slip time.Duration) (wake time.Time) {
 	leadIn := int64(s.cfg.LeadIn) * packet
-	s.lead = max(s.cfg.Lead, s.floor(), lasts(leadIn, rate)) + slip
+	s.lead = max(max(s.cfg.Lead, s.floor(), lasts(leadIn, rate))+slip, s.cfg.At.Sub(now))
 	s.ahead = max(min(s.cfg.Ahead, furthest-s.lead), 0)
 	s.tape.keep(frames(s.lead+s.ahead) + 4*packet)
 	if err := s.tape.fill(s.at + packet); errors.Is(err, audio.ErrNotReady) {

@@ -81,6 +81,28 @@ func TestEveryFrameIsHeardOnTime(t *testing.T) {
 	})
 }
 
+func TestStreamsBeginAtTheSameInstant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := time.Now().Add(700 * time.Millisecond)
+		a, b := &streamtest.Speaker{Floor: 250 * time.Millisecond}, &streamtest.Speaker{StartTakes: 100 * time.Millisecond}
+		first := run(t.Context(), stream.New(streamtest.Sound(second), stream.Config{At: at, Lead: 1}, a))
+		time.Sleep(200 * time.Millisecond)
+		other := run(t.Context(), stream.New(streamtest.Sound(second), stream.Config{At: at}, b))
+		if err := errors.Join(first(), other()); err != nil {
+			t.Fatal(err)
+		}
+		for name, heard := range map[string][]streamtest.Instant{"on time": a.Sound(), "with a lead that is too long": b.Sound()} {
+			want := at
+			if name != "on time" {
+				want = at.Add(500 * time.Millisecond) // a second after 200 ms
+			}
+			if off := heard[0].At.Sub(want); off.Abs() > 1 {
+				t.Errorf("%s: heard %v beside the instant", name, off)
+			}
+		}
+	})
+}
+
 func TestSilencePrecedesTheFirstFrameAndFollowsTheLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, speaker := time.Now(), new(streamtest.Speaker)
