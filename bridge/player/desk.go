@@ -18,8 +18,10 @@ type announcement struct {
 	request Announce
 	id, key string
 	policy  Policy
+	chair   *chair // among others who announce the same; nil: it is alone
 	answer  func(error)
 	clips   []*audio.Clip // nil: not open yet
+	at      time.Time     // when its first frame is to be heard; zero: as soon as may be
 	voice   voice         // what lets it be heard; nil: nothing yet
 	heard   bool          // its first frame was
 	again   bool          // it was begun once more, with another session
@@ -38,14 +40,12 @@ type desk struct {
 	hour        []time.Time          // when those of the last hour were, the oldest first
 	announces   int                  // how many there were
 	deadline    alarm                // when one has waited for too long
+	entry       alarm                // when to begin without other players
 }
 
 // announce takes an Announce on, or answers why not.
-func (p *Player) announce(ctx context.Context, c Announce, answer func(error)) {
-	a := &announcement{request: c, key: c.key(), policy: c.Policy, answer: answer}
-	if a.policy == "" {
-		a.policy = p.cfg.Announcements.Policy
-	}
+func (p *Player) announce(ctx context.Context, c Announce, place *chair, answer func(error)) {
+	a := &announcement{request: c, key: c.key(), policy: p.policyOf(c), chair: place, answer: answer}
 	if err := p.admissible(a); err != nil {
 		answer(err)
 		return
@@ -73,6 +73,14 @@ func (p *Player) announce(ctx context.Context, c Announce, answer func(error)) {
 	if p.speaking != nil && p.speaking.request.Priority < c.Priority && p.able(a) {
 		p.give(p.dismiss(ctx, Replaced), ErrReplaced)
 	}
+}
+
+// policyOf is what becomes of what is playing.
+func (p *Player) policyOf(c Announce) Policy {
+	if c.Policy == "" {
+		return p.cfg.Announcements.Policy
+	}
+	return c.Policy
 }
 
 // admissible tells whether an announcement may be heard at all.

@@ -2,7 +2,6 @@ package player
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -104,7 +103,7 @@ func (p *Player) close(s Session) {
 
 // dropped goes on without the session, which is over.
 func (p *Player) dropped(ctx context.Context) {
-	p.goOn(ctx, p.ending(errors.New("player: the session ended")))
+	p.goOn(ctx, p.ending(errGone))
 }
 
 // goOn goes on without the session, which is of no use any more.

@@ -17,7 +17,7 @@ func (m *mixer) Speak(ctx context.Context, bed float64, turned time.Duration, cl
 	if err != nil {
 		return nil, err
 	}
-	return o, o.speak(ctx, newReel(clips, 0), bed, turned)
+	return o, o.speak(ctx, newReel(clips, 0), time.Time{}, bed, turned)
 }
 
 func (m *mixer) Taken() bool {

@@ -94,11 +94,16 @@ func (p *Player) band(ctx context.Context, o order, answer func(error)) bool {
 		answer(p.appoint(ctx, c.Members))
 	case Pause, Resume, PlayPause, Seek, Next, Previous, ClearQueue, SetRepeat:
 		return p.forward(ctx, o)
-	case SetVolume, Prepare, Announce, Hush:
+	case SetVolume, Prepare, Hush:
 		if !p.conducts() {
 			return false
 		}
-		p.deal(o.command, o.answer)
+		p.deal(o.answer, each(o.command))
+	case Announce:
+		if !p.conducts() {
+			return false
+		}
+		p.sing(ctx, c, o.answer)
 	case Mute:
 		if !p.conducts() {
 			return false
@@ -109,7 +114,7 @@ func (p *Player) band(ctx context.Context, o order, answer func(error)) bool {
 				c.To = MuteOff
 			}
 		}
-		p.deal(c, o.answer)
+		p.deal(o.answer, each(c))
 	case VolumeChanged, Restore:
 		if !p.conducts() {
 			return false
@@ -122,7 +127,7 @@ func (p *Player) band(ctx context.Context, o order, answer func(error)) bool {
 }
 
 // deal has every member obey a command, and answers once, when all have.
-func (p *Player) deal(c Command, answer func(error)) {
+func (p *Player) deal(answer func(error), send func(g *guest, answer func(error)) error) {
 	if len(p.roster) == 0 {
 		answer(ErrNobody)
 		return
@@ -137,10 +142,15 @@ func (p *Player) deal(c Command, answer func(error)) {
 	sum := &tally{open: len(p.roster), answer: told}
 	for _, g := range p.roster {
 		name := g.player.cfg.Name
-		if err := g.player.Send(c, func(err error) { sum.add(name, err) }); err != nil {
+		if err := send(g, func(err error) { sum.add(name, err) }); err != nil {
 			sum.add(name, err)
 		}
 	}
+}
+
+// each has every member obey the same command.
+func each(c Command) func(*guest, func(error)) error {
+	return func(g *guest, answer func(error)) error { return g.player.Send(c, answer) }
 }
 
 // A tally counts answers.

@@ -83,10 +83,10 @@ func (m *mixer) seize(ctx context.Context) (*overlay, error) {
 	return o, nil
 }
 
-// speak lets clips be heard. The stream is their bed, as loud as that says, 1
+// speak lets clips be heard, at some time if it is not too late for that. The stream is their bed, as loud as that says, 1
 // being as loud as it is; where the receiver's volume is changed meanwhile, the
 // bed waits at the end until that has been changed back.
-func (o *overlay) speak(ctx context.Context, clips *reel, bed float64, wait time.Duration) error {
+func (o *overlay) speak(ctx context.Context, clips *reel, at time.Time, bed float64, wait time.Duration) error {
 	limiter, err := loudness.NewLimiter(audio.Rate, 0)
 	if err != nil {
 		o.abandon(err)
@@ -94,14 +94,15 @@ func (o *overlay) speak(ctx context.Context, clips *reel, bed float64, wait time
 	}
 	o.clips, o.bed, o.limiter = clips, float32(bed), limiter
 	o.lead = max(chimeLead(o.mixer), lasting(leadIn*packet))
-	o.first = o.align(o.tl.FrameAt(time.Now().Add(o.lead)))
+	soonest := o.align(o.tl.FrameAt(time.Now().Add(o.lead)))
+	o.first = max(soonest, o.tl.FrameAt(at))
 	o.last = o.first + clips.total
 	o.back = o.last + framesIn(wait)
-	o.next = o.first - leadIn*packet
+	o.next = o.align(o.first+1) - (leadIn+1)*packet
 	o.mixed = o.next
 	o.line = make([]audio.Frame, 0, 3*packet)
-	at := stream.Timeline{Rate: o.tl.Rate, Frame: o.next, Time: o.tl.At(o.next)}
-	if err := o.mixer.Session.Start(ctx, at); err != nil {
+	line := stream.Timeline{Rate: o.tl.Rate, Frame: o.next, Time: o.tl.At(o.next)}
+	if err := o.mixer.Session.Start(ctx, line); err != nil {
 		o.abandon(err)
 		return err
 	}
@@ -115,7 +116,7 @@ func (m *mixer) bringBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.speak(ctx, newReel(nil, 0), 0, 0)
+	return o.speak(ctx, newReel(nil, 0), time.Time{}, 0, 0)
 }
 
 // abandon gives up before there is anything to be heard.

@@ -70,6 +70,11 @@ func (p *Player) resume(ctx context.Context, answer func(error)) {
 // takeUp goes on with the session there is.
 func (p *Player) takeUp(ctx context.Context) error {
 	b := p.main
+	if p.show == nil { // it ended meanwhile, and is fetched again
+		p.paused, p.state.Status = false, Buffering
+		p.sound(ctx)
+		return nil
+	}
 	limit, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if p.show.sink != p.session {

@@ -286,6 +286,8 @@ func (p *Player) Run(ctx context.Context) error {
 			p.voiced()
 		case <-p.speaking.ends(): // and is over
 			p.spoken(life)
+		case <-p.entry.C(): // it has waited for other players
+			p.unite()
 		case <-p.deadline.C(): // one has waited for too long
 			p.forgo()
 		case <-p.repay.C(): // a receiver is owed its volume
@@ -344,7 +346,9 @@ func (p *Player) obey(ctx context.Context, o order) {
 	case Play:
 		p.play(ctx, c, answer)
 	case Announce:
-		p.announce(ctx, c, answer)
+		p.announce(ctx, c, nil, answer)
+	case choral:
+		p.announce(ctx, c.Announce, c.chair, answer)
 	case Pause:
 		p.calm(ctx, p.pause, answer)
 	case Resume:

@@ -16,6 +16,9 @@ type voice interface {
 	Err() error             // why it will never be; valid once Done is closed
 }
 
+// errGone says that the session was given up meanwhile.
+var errGone = errors.New("player: the session ended")
+
 // A solo is clips that are heard alone.
 type solo struct {
 	*stream.Stream
@@ -56,6 +59,8 @@ func (p *Player) utter(ctx context.Context) {
 	case p.session == nil:
 		p.dial(ctx)
 		return
+	case !p.attuned(a):
+		return
 	}
 	reel := newReel(a.clips, framesIn(a.request.Lasts))
 	if err := p.begins(ctx, a, reel); err != nil {
@@ -77,8 +82,9 @@ func (p *Player) decline(a *announcement, err error) {
 func (p *Player) begins(ctx context.Context, a *announcement, clips *reel) error {
 	sounding := p.show != nil && !p.paused && !p.show.over()
 	m := p.session.(*mixer)
-	if p.lent != nil && m.sounds() || sounding && a.policy != Interrupt && m.sounds() {
-		return p.duck(ctx, m, a, clips) // the other members of a group are not disturbed
+	others := p.lent != nil || sounding && len(p.loans()) > 0 // who hear the same are not disturbed
+	if m.sounds() && (others || sounding && a.policy != Interrupt) {
+		return p.duck(ctx, m, a, clips)
 	}
 	p.takeBack(ctx)
 	if sounding {
@@ -88,8 +94,11 @@ func (p *Player) begins(ctx context.Context, a *announcement, clips *reel) error
 		p.interrupted = p.paused
 	}
 	p.louden(ctx, a)
+	if p.session == nil || p.isLost() {
+		return p.ending(errGone) // by what was called meanwhile
+	}
 	p.rest(ctx)
-	s := solo{Stream: stream.New(clips, stream.Config{Lead: chimeLead(m), Logger: p.cfg.Logger}, p.session)}
+	s := solo{Stream: stream.New(clips, stream.Config{Lead: chimeLead(m), At: a.at, Logger: p.cfg.Logger}, p.session)}
 	ctx, s.cancel = context.WithCancel(ctx)
 	p.children.Go(func() { s.Run(ctx) })
 	a.voice = s
@@ -124,7 +133,7 @@ func (p *Player) duck(ctx context.Context, m *mixer, a *announcement, clips *ree
 	if p.loud() != before {
 		wait = lasting(turning)
 	}
-	if err := p.call(ctx, func(ctx context.Context) error { return o.speak(ctx, clips, bed, wait) }); err != nil {
+	if err := p.call(ctx, func(ctx context.Context) error { return o.speak(ctx, clips, a.at, bed, wait) }); err != nil {
 		return err
 	}
 	a.voice = o
@@ -147,7 +156,7 @@ func (p *Player) bed(before float64) float64 {
 // stumble goes on where an announcement could not be begun, or broke off.
 func (p *Player) stumble(ctx context.Context, err error) {
 	a := p.speaking
-	dead := p.isLost()
+	dead := p.session == nil || p.isLost()
 	err = p.ending(err)
 	fresh := !a.heard && !a.again && !takenOver(err)
 	p.stopSpeaking(ctx)
@@ -201,6 +210,13 @@ func (p *Player) stopSpeaking(ctx context.Context) {
 			p.cfg.Logger.Warn().Msg("left a stream behind that does not end")
 		}
 		p.rest(ctx)
+	}
+	if place := p.speaking.chair; place != nil {
+		// After our session is lent again: what the leader goes on with then is
+		// heard from its beginning.
+		if !p.mail.put(func(context.Context) { place.stand() }) {
+			place.stand()
+		}
 	}
 	p.speaking, p.held = nil, true
 	p.state.Announcing = ""
@@ -271,6 +287,11 @@ func (p *Player) calm(ctx context.Context, silence func(context.Context) error, 
 	err := silence(ctx)
 	if p.main == nil {
 		p.stay()
+	}
+	if p.conducts() {
+		for _, g := range p.roster {
+			g.player.Send(Hush{}, nil) // one that is too busy will be asked again
+		}
 	}
 	p.give(gone, ErrReplaced)
 	for _, o := range late {
