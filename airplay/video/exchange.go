@@ -121,12 +121,14 @@ func (l *line) send(method, path, mime string, body []byte) (a answer, err error
 	if err != nil {
 		return a, err
 	}
-	defer resp.Body.Close()
 	a = answer{code: resp.StatusCode, header: resp.Header}
 	_, a.reason, _ = strings.Cut(resp.Status, " ")
-	if a.code == http.StatusSwitchingProtocols {
+	// UxPlay says of an answer without a body nothing at all: the line stays
+	// open all the same.
+	if a.code == http.StatusSwitchingProtocols || resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 {
 		return a, nil
 	}
+	defer resp.Body.Close()
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, answerMost+1))
 	if len(a.body) > answerMost {
 		err = fmt.Errorf("an answer of more than %d MiB", answerMost>>20)

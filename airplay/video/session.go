@@ -82,7 +82,7 @@ func (s *Session) start(ctx context.Context, address string, from time.Duration,
 	}
 	body, err := plist.Marshal(plist.Dict{
 		"Content-Location": address, "Start-Position-Seconds": from.Seconds(), "uuid": id,
-		"X-Apple-Session-ID": s.id, "rate": 1.0,
+		"X-Apple-Session-ID": s.id, "rate": 1.0, "clientProcName": s.cfg.Name, // UxPlay wants to know
 	})
 	if err != nil {
 		return err
@@ -90,7 +90,10 @@ func (s *Session) start(ctx context.Context, address string, from time.Duration,
 	a, err := s.line.ask(ctx, "POST", "/play", "application/x-apple-binary-plist", body)
 	if err == nil && (a.code == 400 || a.code == 406 || a.code == 415) {
 		text := "Content-Location: " + address + "\nStart-Position: 0.000000\n"
-		a, err = s.line.ask(ctx, "POST", "/play", "text/parameters", []byte(text))
+		refused := a.ok("play")
+		if a, err = s.line.ask(ctx, "POST", "/play", "text/parameters", []byte(text)); err != nil {
+			return refused // it was not the form that was wrong
+		}
 	}
 	if err != nil {
 		return err
