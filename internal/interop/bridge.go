@@ -23,6 +23,7 @@ type Device struct {
 	Password string `yaml:"password,omitempty"`
 	Latency  string `yaml:"latency,omitempty"`   // chime, normal or robust; normal if empty
 	KeepWarm string `yaml:"keep_warm,omitempty"` // 10s if empty
+	Video    string `yaml:"video,omitempty"`     // auto if empty
 }
 
 // Slug is the device's name in topics.
@@ -36,6 +37,7 @@ type BridgeConfig struct {
 	Files    map[string][]byte // what lies in its media folder
 	Chimes   map[string][]byte // and in its folder of chimes; they are as loud as they are
 	Deny     bool              // do not allow URLs on loopback
+	CAFile   string            // an authority for https besides the usual ones
 	Measured bool              // the program as it is shipped, without the race detector
 }
 
@@ -64,6 +66,7 @@ type settings struct {
 		Folders []string `yaml:"folders"`
 		Chimes  string   `yaml:"chimes"`
 		Allow   []string `yaml:"allow,omitempty"`
+		CAFile  string   `yaml:"ca_file,omitempty"`
 	} `yaml:"media"`
 	Announcements struct {
 		Loudness string `yaml:"loudness"`
@@ -156,7 +159,7 @@ func (b *Bridge) write(cfg BridgeConfig, dir string) error {
 	}
 	s.Discovery.MDNS, s.Discovery.Interfaces = cfg.MDNS, []string{"lo"}
 	s.Devices = cfg.Devices
-	s.Media.Folders = []string{b.Media}
+	s.Media.Folders, s.Media.CAFile = []string{b.Media}, cfg.CAFile
 	if !cfg.Deny {
 		s.Media.Allow = []string{"127.0.0.1"}
 	}

@@ -28,8 +28,20 @@ const televisionNumber = 9
 // Where there can be none the test is skipped, or fails if CI is set.
 func (h *House) Television(t testing.TB) *Television {
 	t.Helper()
+	return television(t, "-pin -reg /tmp/paired")
+}
+
+// Cinema starts a television that takes films from everybody, and ends with the
+// test.
+func (h *House) Cinema(t testing.TB) *Television {
+	t.Helper()
+	return television(t, "")
+}
+
+func television(t testing.TB, options string) *Television {
+	t.Helper()
 	needSid(t)
-	const program = `exec stdbuf -oL uxplay -n Telly -nh -p 7100 -vs fakesink -as fakesink -pin -reg /tmp/paired -hls`
+	program := "exec stdbuf -oL uxplay -n Telly -nh -p 7100 -vs fakesink -as fakesink -hls " + options
 	a, err := startAnnex(os.Getenv(envDir), "Telly", televisionNumber, program)
 	if err != nil {
 		t.Fatal(err)
