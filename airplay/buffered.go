@@ -32,6 +32,11 @@ func withList(req rtsp.Request, body plist.Dict) (rtsp.Request, error) {
 // ones do until they have measured the clock (WiiM, Sonos).
 const anchorAgain = 500 * time.Millisecond
 
+// anchorAfter is how long after the first block the anchor follows:
+// shairport-sync 5.1 ends where it is told when to play before it has anything
+// to play, and knows the time already [T].
+const anchorAfter = 30 * time.Millisecond
+
 // tellAnchor says which frame is heard when, and lets time run. Until that is
 // accepted it is said again.
 func (s *Session) tellAnchor() {

@@ -186,7 +186,9 @@ func (s *Session) begin(tl stream.Timeline, now time.Time) (told <-chan struct{}
 	s.planTags(now)
 	if s.kind == Buffered {
 		s.anchoring = true
-		s.agenda[anchor] = now
+		if b.sent {
+			s.agenda[anchor] = now
+		} // else the first block does
 		return nil
 	}
 	b.sync.first = b.sync.first || fresh
