@@ -1,0 +1,302 @@
+//go:build linux
+
+package interop_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"airplay2mqtt/airplay"
+	"airplay2mqtt/airplay/ptp"
+	"airplay2mqtt/audio"
+	"airplay2mqtt/audio/stream"
+	"airplay2mqtt/internal/interop"
+)
+
+// A wing is the receivers of AirPlay 2, and a clock that all our sessions with
+// them share.
+type wing struct {
+	*testing.T
+	*interop.Wing
+	clock *ptp.Engine
+}
+
+func newWing(t *testing.T) wing {
+	t.Helper()
+	w := wing{t, interop.Open(t).Wing(t), ptp.New(ptp.Config{})}
+	t.Cleanup(func() { w.clock.Close() })
+	return w
+}
+
+// try dials a receiver with the password that it wants, or with another.
+func (w wing) try(r *interop.Receiver, cfg airplay.Config) (*airplay.Session, error) {
+	cfg.Clock = w.clock
+	ctx, cancel := context.WithTimeout(w.Context(), moment)
+	defer cancel()
+	return airplay.Dial(ctx, r.Address(), airplay.Info{Password: r.Config.Password != ""}, &cfg)
+}
+
+// dial makes a receiver ready.
+func (w wing) dial(r *interop.Receiver, cfg airplay.Config) *airplay.Session {
+	w.Helper()
+	cfg.Password = r.Config.Password
+	s, err := w.try(r, cfg)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { s.Close() })
+	w.Cleanup(func() {
+		if w.Failed() {
+			w.Logf("%s said:\n%s", r.Config.Name, r.Log().Tail(60))
+		}
+	})
+	return s
+}
+
+// open opens a sound as a player does.
+func open(t *testing.T, tune interop.Sound) audio.Track {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tune.wav")
+	if err := os.WriteFile(path, tune.WAV(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	track, err := audio.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { track.Close() })
+	return track
+}
+
+// run plays a sound beside the test, which waits for its end.
+func run(t *testing.T, tune interop.Sound, sinks ...stream.Sink) *stream.Stream {
+	t.Helper()
+	s := stream.New(open(t, tune), stream.Config{}, sinks...)
+	ctx, cancel := context.WithCancel(t.Context())
+	go s.Run(ctx)
+	t.Cleanup(func() { cancel(); <-s.Done() })
+	return s
+}
+
+var kinds = []airplay.Kind{airplay.Realtime, airplay.Buffered}
+
+func TestBothKindsOfSoundAreHeardFrameForFrame(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			w := newWing(t)
+			tune := interop.Noise(70, 3*time.Second)
+			ear := w.Salon.Listen()
+			s := w.dial(w.Salon, airplay.Config{Kind: kind})
+			if got, want := s.Facts(), (airplay.Facts{Timing: airplay.PTP, Kind: kind}); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+			if err := stream.Play(t.Context(), open(t, tune), s); err != nil {
+				t.Fatal(err)
+			}
+			heard := ear.Hear(t, tune, interop.Exactly)
+			interop.Note(t, "AirPlay 2, "+string(kind)+": latest packet after its time", milliseconds(heard.Jitter()), "")
+		})
+	}
+}
+
+// shairport-sync 5.1 ends where it is told when to play before it has anything
+// to play, and knows the time already.
+func TestSessionThatWaitedIsHeard(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			w := newWing(t)
+			s := w.dial(w.Salon, airplay.Config{Kind: kind})
+			time.Sleep(2 * time.Second) // until it knows the time
+			tune := interop.Noise(77, time.Second)
+			ear := w.Salon.Listen()
+			if err := stream.Play(t.Context(), open(t, tune), s); err != nil {
+				t.Fatal(err)
+			}
+			ear.Hear(t, tune, interop.Exactly)
+		})
+	}
+}
+
+func TestSoundComesSoonFromAirPlay2(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			w := newWing(t)
+			const lead = time.Second // of a stream that is not told another
+			tune := interop.Noise(71, time.Second)
+			track := func() audio.Track { return open(t, tune) }
+			var late [3]time.Duration
+			begun := time.Now()
+			s := w.dial(w.Salon, airplay.Config{Kind: kind})
+			for i := range late {
+				ear, sound := w.Salon.Listen(), track()
+				if i > 0 {
+					begun = time.Now()
+				}
+				if err := stream.Play(t.Context(), sound, s); err != nil {
+					t.Fatal(err)
+				}
+				late[i] = ear.Hear(t, tune, interop.Exactly).Line().Sub(begun) - lead
+			}
+			interop.Note(t, "AirPlay 2, "+string(kind)+": command to sound beyond 1 s",
+				fmt.Sprintf("%s cold, then %s, %s", milliseconds(late[0]), milliseconds(late[1]), milliseconds(late[2])), "1.2 s cold, 0.3 s warm")
+			if late[0] > 1200*time.Millisecond {
+				t.Errorf("cold: got %v, want 1.2 s at most", late[0])
+			}
+			if warm := min(late[1], late[2]); warm > 300*time.Millisecond {
+				t.Errorf("warm: got %v, want 0.3 s at most", warm)
+			}
+		})
+	}
+}
+
+func TestAirPlay2PausesAndGoesOn(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			w := newWing(t)
+			tune := interop.Noise(72, 10*time.Second)
+			ear := w.Salon.Listen()
+			s := run(t, tune, w.dial(w.Salon, airplay.Config{Kind: kind}))
+			ear.Hear(t, tune[:44100], interop.Exactly)
+
+			at := time.Now()
+			if err := s.Pause(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			silent := w.Salon.Silent(t, ear, 500*time.Millisecond).Sub(at)
+			if silent > 300*time.Millisecond {
+				t.Errorf("sound went on for %v after the pause", silent)
+			}
+			before := ear.Runs(tune)
+			again := w.Salon.Listen()
+			if err := s.Resume(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Second)
+			after := again.Runs(tune)
+			if len(before) != 1 || len(after) != 1 {
+				t.Fatalf("before the pause was heard %s; after it %s", interop.Describe(before, tune), interop.Describe(after, tune))
+			}
+			twice := before[0].Sound + before[0].Frames - after[0].Sound
+			interop.Note(t, "AirPlay 2, "+string(kind)+": frames heard twice by a pause, or lost if negative", fmt.Sprint(twice), "-4410 to 13230")
+			interop.Note(t, "AirPlay 2, "+string(kind)+": sound goes on after a pause for", milliseconds(silent), "300 ms at most")
+			if twice < -4410 || twice > 13230 {
+				t.Errorf("%d frames were heard twice, or lost if negative", twice)
+			}
+		})
+	}
+}
+
+func TestAirPlay2IsToldVolumeAndTitle(t *testing.T) {
+	w := newWing(t)
+	tune := interop.Noise(73, 4*time.Second)
+	ear := w.Salon.Listen()
+	s := w.dial(w.Salon, airplay.Config{})
+	at := time.Now()
+	if err := s.SetTags(t.Context(), audio.Tags{Title: "Doorbell", Artist: "Front door", Album: "Chimes"}); err != nil {
+		t.Fatal(err)
+	}
+	run(t, tune, s)
+	ear.HearBeginning(t, tune, interop.Exactly)
+	for code, want := range map[string]string{"minm": "Doorbell", "asar": "Front door", "asal": "Chimes"} {
+		w.Salon.Metadata.Wait(t, at, code, func(data string) bool { return data == want })
+	}
+	for level, want := range map[float64]string{0.75: "-7.50,", 0.2: "-24.00,", 1: "0.00,", 0: "-144.00,"} {
+		at := time.Now()
+		if err := s.SetVolume(t.Context(), level); err != nil {
+			t.Fatal(err)
+		}
+		w.Salon.Metadata.Wait(t, at, "pvol", func(data string) bool { return len(data) >= len(want) && data[:len(want)] == want })
+	}
+}
+
+func TestLostPacketsOfAirPlay2AreSentAgain(t *testing.T) {
+	w := newWing(t)
+	tune := interop.Noise(74, 5*time.Second)
+	ear := w.Attic.Listen()
+	s := w.dial(w.Attic, airplay.Config{Kind: airplay.Realtime})
+	if err := stream.Play(t.Context(), open(t, tune), s); err != nil {
+		t.Fatal(err)
+	}
+	ear.Hear(t, tune, interop.Exactly)
+	interop.Note(t, "AirPlay 2, loss of 5 %: frames missing of 5 s", "0", "0")
+}
+
+func TestPasswordOfAirPlay2(t *testing.T) {
+	w := newWing(t)
+	for name, password := range map[string]string{"wrong": "geraten", "none": ""} {
+		t.Run(name, func(t *testing.T) {
+			s, err := w.try(w.Study, airplay.Config{Password: password})
+			if err == nil {
+				s.Close()
+			}
+			if !errors.Is(err, airplay.ErrPassword) {
+				t.Errorf("got %v, want %v", err, airplay.ErrPassword)
+			}
+		})
+	}
+	tune := interop.Noise(75, time.Second)
+	ear := w.Study.Listen()
+	if err := stream.Play(t.Context(), open(t, tune), w.dial(w.Study, airplay.Config{})); err != nil {
+		t.Fatal(err)
+	}
+	ear.Hear(t, tune, interop.Exactly)
+}
+
+// apart is how far the second of two receivers of one make is behind the first,
+// packet by packet, the median: what holds the whole machine up delays both.
+func apart(a, b interop.Heard) time.Duration {
+	const packet = 352
+	var all []time.Duration
+	for i := 0; i < len(a.Sound); i += packet {
+		all = append(all, b.At(i).Sub(a.At(i)))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+func TestTwoOfAirPlay2AreInStep(t *testing.T) {
+	w := newWing(t)
+	salon, studio := w.dial(w.Salon, airplay.Config{}), w.dial(w.Studio, airplay.Config{})
+	var all []time.Duration
+	for i := range 5 {
+		tune := interop.Noise(uint64(80+i), 1500*time.Millisecond)
+		near, far := w.Salon.Listen(), w.Studio.Listen()
+		if err := stream.Play(t.Context(), open(t, tune), salon, studio); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, apart(near.Hear(t, tune, interop.Exactly), far.Hear(t, tune, interop.Exactly)))
+	}
+	slices.Sort(all)
+	got := all[len(all)/2].Abs()
+	interop.Note(t, "AirPlay 2: two rooms apart, median", got.String(), "0.05 ms at most")
+	if got > 50*time.Microsecond {
+		t.Errorf("got %v, want 0.05 ms at most; the plays: %v", got, all)
+	}
+}
+
+func TestAnotherOwnerOfTheClockIsNamed(t *testing.T) {
+	w := newWing(t)
+	other, err := net.ListenPacket("udp", ":319")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	begun := time.Now()
+	s, err := w.try(w.Salon, airplay.Config{Timing: airplay.PTP})
+	if err == nil {
+		s.Close()
+	}
+	if !errors.Is(err, ptp.ErrPorts) {
+		t.Errorf("got %v, want %v", err, ptp.ErrPorts)
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("it took %v, want 5 s at most", took)
+	}
+}
