@@ -139,6 +139,7 @@ func (d *device) dialFirst(ctx context.Context, t *target) (player.Session, erro
 			d.learns(func(l learned) learned { return l.agreed(s.Facts()) })
 			return d.attend(s, address, func() {
 				d.learns(func(l learned) learned { return l.heard(s.Stats(), s.MinLead()) })
+				d.diagnose(s.Stats())
 			}), nil
 		}
 		last = err
@@ -147,6 +148,9 @@ func (d *device) dialFirst(ctx context.Context, t *target) (player.Session, erro
 		}
 		if !unreachable(err) {
 			d.reached(true)
+			if errors.Is(err, raop.ErrBusy) {
+				err = occupied{err}
+			}
 			return nil, err
 		}
 	}
@@ -170,6 +174,14 @@ func (d *device) settings(t *target) *raop.Config {
 	d.learned.Load().settings(cfg)
 	return cfg
 }
+
+// An occupied device is one that somebody else has.
+type occupied struct{ error }
+
+// Busy is for players, which try again for a bell.
+func (occupied) Busy() bool { return true }
+
+func (o occupied) Unwrap() error { return o.error }
 
 // An absence is that nobody answers where a device should be.
 type absence struct{ error }

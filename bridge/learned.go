@@ -67,6 +67,20 @@ func (l learned) heard(s raop.Stats, floor time.Duration) learned {
 	return l
 }
 
+// weakNetwork is the part of the packets, one in so many, that a good network
+// does not lose.
+const weakNetwork = 20
+
+// diagnose says what the counts of a session mean (docs/protocols/raop.md).
+func (d *device) diagnose(s raop.Stats) {
+	d.log.Debug().Uint64("packets", s.Packets).Uint64("late", s.Late).Uint64("refused", s.SendErrors).
+		Uint64("asked_again", s.ResendAsked).Uint64("missed", s.Missed).Msg("session counted")
+	if s.Packets > 4*proves && s.ResendAsked*weakNetwork > s.Packets {
+		d.log.Warn().Uint64("packets", s.Packets).Uint64("asked_again", s.ResendAsked).
+			Msg("many packets got lost: the wireless network is weak, and latency: robust may help")
+	}
+}
+
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func duration(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }

@@ -10,7 +10,7 @@ func (p *Player) dial(ctx context.Context) {
 	if p.session != nil || p.dialing != nil || p.filmed() || p.undecided() || p.conducts() {
 		return
 	}
-	again, limit := p.away, fetchPatience
+	h, limit := hope{back: p.away, free: p.speaking != nil}, fetchPatience
 	if p.backoff > 0 {
 		limit = redialPatience
 	}
@@ -19,7 +19,7 @@ func (p *Player) dial(ctx context.Context) {
 			if err := p.takeLine(ctx); err != nil {
 				return nil, err
 			}
-			s, err := p.reach(ctx, again)
+			s, err := p.reach(ctx, h)
 			if err != nil {
 				<-p.line
 			}

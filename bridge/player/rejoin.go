@@ -90,31 +90,6 @@ func (p *Player) awayAgain(err error) {
 	p.redial.set(redialSeldom)
 }
 
-// reach dials. Where a session was lost, what was switched off and on, or has
-// lost the network for a moment, is given time to come back.
-func (p *Player) reach(ctx context.Context, again bool) (Session, error) {
-	for pause := time.Second; ; pause *= 2 {
-		s, err := p.cfg.Dial(ctx)
-		if err == nil || !again || !unreachable(err) {
-			return s, err
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return nil, err
-		}
-	}
-}
-
-// unreachable tells whether err says that nobody answers.
-func unreachable(err error) bool {
-	var u interface {
-		error
-		Unreachable() bool
-	}
-	return errors.As(err, &u) && u.Unreachable()
-}
-
 // rejoin lets what is heard be heard on another session, from where it is by
 // now.
 func (p *Player) rejoin(ctx context.Context) {
