@@ -78,17 +78,18 @@ func appendRest(b []byte, h Header, body []byte) []byte {
 	return append(b, body...)
 }
 
-// clean keeps a value on its line.
+// clean keeps a value on its line. Bytes that are no UTF-8 stay as they are.
 func clean(s string) string {
 	if strings.IndexFunc(s, control) < 0 {
 		return s
 	}
-	return strings.Map(func(r rune) rune {
-		if control(r) {
-			return ' '
+	b := []byte(s)
+	for i, c := range b {
+		if control(rune(c)) {
+			b[i] = ' '
 		}
-		return r
-	}, s)
+	}
+	return string(b)
 }
 
 func control(r rune) bool { return r < ' ' || r == 0x7f }
