@@ -56,7 +56,8 @@ type Opener struct {
 	// silence meanwhile, before its track ends with an error. It begins anew
 	// with each sound that comes. Zero: 10 minutes; negative: it is not.
 	Reconnect time.Duration
-	// ReadAhead is how much sound is read ahead. Zero: 5 s.
+	// ReadAhead is how much sound is read ahead. Zero: 5 s, and 1 s of what lies
+	// on a disk.
 	ReadAhead time.Duration
 	// Logger is told of requests. Its zero value is silent.
 	Logger zerolog.Logger
@@ -186,9 +187,17 @@ func (o *Opener) decode(ctx context.Context, in *input) (*decoded, error) {
 	return o.newDecoded(ctx, in, found)
 }
 
+// fileAhead is how much of a file on a disk is read ahead: what reads it sends
+// ahead of its time as well, and many streams at once shall be small.
+const fileAhead = time.Second
+
 // readAhead reads the track's first frames and lets the others follow.
 func (o *Opener) readAhead(ctx context.Context, in *input, src *decoded) (Track, error) {
-	b := newBuffer(o.lasting(in, newChain(src)), o.ReadAhead, in.titles)
+	ahead := o.ReadAhead
+	if ahead <= 0 && in.file != nil && in.seeker != nil {
+		ahead = fileAhead
+	}
+	b := newBuffer(o.lasting(in, newChain(src)), ahead, in.titles)
 	b.prime(ctx)
 	b.begin()
 	if err := b.failed(); err != nil {

@@ -38,15 +38,15 @@ type chimes struct {
 	clip  *audio.Clip        // and that one as a clip
 }
 
-// run makes our own chimes, and looks into the folder now and then, until ctx
-// ends.
+// ahead is the one of our own chimes that is made before it is asked for. Others
+// are made when they first are, within some milliseconds: all of them take more
+// memory than the rest of an idle bridge.
+const ahead = "doorbell"
+
+// run makes that chime, and looks into the folder now and then, until ctx ends.
 func (c *chimes) run(ctx context.Context) error {
 	c.scan(ctx)
-	for _, name := range chime.Names() {
-		if ctx.Err() == nil {
-			c.compose(name)
-		}
-	}
+	c.compose(ahead)
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {

@@ -70,7 +70,7 @@ func (r *resender) handle(b []byte, from net.Addr) {
 		return
 	}
 	now := time.Now()
-	for i := range min(q.Count, ringSize) {
+	for i := range min(q.Count, ringLimit) {
 		if !r.allowed(now) {
 			break
 		}

@@ -3,6 +3,7 @@ package raop
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"syscall"
 	"time"
 
@@ -11,9 +12,13 @@ import (
 	"airplay2mqtt/internal/rtp"
 )
 
-// ringSize is how many packets are remembered, 8.2 s: as many as
-// shairport-sync has room for.
-const ringSize = 1024
+// A packet is remembered for as long as it may be asked for: until it is heard.
+// Streams send a packet 2.25 s before that at most, unless the listener chose
+// to wait longer, and an offset may put it off by 2 s.
+const reserve = 3 * time.Second
+
+// ringLimit is how many packets are remembered at most, 16 s.
+const ringLimit = 2048
 
 const slotSize = rtp.HeaderSize + alac.PacketSize
 
@@ -22,13 +27,22 @@ func (b *beat) packet(p stream.Packet, ssrc uint32, pcm bool) []byte {
 	h := rtp.Header{Marker: b.marker, Seq: b.seq, Time: b.line.rtp(p.Frame), SSRC: ssrc}
 	b.next, b.end = h.Time+alac.FramesPerPacket, p.Frame+alac.FramesPerPacket
 	if b.ring == nil {
-		b.ring = rtp.NewRing(ringSize, slotSize)
+		b.remember(0)
 	}
 	packet := h.AppendTo(b.ring.Claim(b.seq))
 	if pcm {
 		return appendPCM(packet, p.Payload)
 	}
 	return append(packet, p.Payload...)
+}
+
+// remember makes room for the packets of sound that is heard after lead.
+func (b *beat) remember(lead time.Duration) {
+	packets := uint(min(max(lead, 0)+reserve, time.Minute) * 44100 / (alac.FramesPerPacket * time.Second))
+	room := min(1<<bits.Len(packets), ringLimit) // a power of two, so that numbers may wrap
+	if room > b.room {
+		b.ring, b.room = rtp.NewRing(room, slotSize), room
+	}
 }
 
 // appendPCM appends the samples of a verbatim frame, the high byte first: the

@@ -90,6 +90,7 @@ type beat struct {
 	end       int64     // its frame on the line
 	announced uint32    // latency in frames
 	ring      *rtp.Ring // made when the first packet comes
+	room      int       // how many packets it holds
 	sync      syncPlan
 	used      time.Time // when something was sent, or begun
 
@@ -194,7 +195,9 @@ func (s *Session) Start(ctx context.Context, tl stream.Timeline) error {
 	b.line = line{tl: tl, base: b.nextBase(tl.Time)}
 	b.next, b.end = b.line.base, tl.Frame
 	b.begun, b.running, b.marker, b.silence, b.used = true, true, true, false, now
-	b.announced = s.announce(tl.Time.Add(s.offset).Sub(now))
+	lead := tl.Time.Add(s.offset).Sub(now)
+	b.announced = s.announce(lead)
+	b.remember(lead)
 	told := b.sync.begin(now)
 	s.tags.restart(tl.Frame)
 	s.planTags(now)

@@ -12,7 +12,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Rate is in frames per second.
@@ -54,13 +53,13 @@ func Render(name string) ([][2]float32, bool) {
 }
 
 // PCM is the sound of a chime as interleaved 16-bit samples, left and right. They
-// are made once and are everybody's: they must not be changed.
+// are the caller's own.
 func PCM(name string) ([]int16, bool) {
 	c, ok := find(name)
 	if !ok {
 		return nil, false
 	}
-	return samples[c.name](), true
+	return c.samples(), true
 }
 
 // Doorbell is the chime of that name.
@@ -68,15 +67,6 @@ func Doorbell() []int16 {
 	pcm, _ := PCM("doorbell")
 	return pcm
 }
-
-// samples makes the samples of each chime, once.
-var samples = func() map[string]func() []int16 {
-	all := make(map[string]func() []int16, len(chimes))
-	for _, c := range chimes {
-		all[c.name] = sync.OnceValue(c.samples)
-	}
-	return all
-}()
 
 func (c chime) samples() []int16 {
 	pcm := make([]int16, 0, 2*int(c.seconds*Rate))

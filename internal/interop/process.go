@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // patience bounds every wait that names no time of its own.
@@ -131,23 +132,15 @@ func (p *Process) Files() (int, error) {
 	return len(entries), nil
 }
 
-// Work is how much processor time a process has taken.
+// Work is how much processor time a process has taken, all threads together.
 func (p *Process) Work() (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
-	if err != nil {
-		return 0, err
+	// The clock of a process, as clock_getcpuclockid makes it.
+	clock := ^p.PID()<<3 | 2
+	var t syscall.Timespec
+	if _, _, err := syscall.Syscall(syscall.SYS_CLOCK_GETTIME, uintptr(clock), uintptr(unsafe.Pointer(&t)), 0); err != 0 {
+		return 0, fmt.Errorf("interop: processor time of process %d: %w", p.PID(), err)
 	}
-	// After the name, which ends with the last bracket: ten fields, user and
-	// system time in hundredths of a second.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("interop: %q is no process status", stat)
-	}
-	var user, system int64
-	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
-		return 0, err
-	}
-	return time.Duration(user+system) * 10 * time.Millisecond, nil
+	return time.Duration(t.Nano()), nil
 }
 
 // until asks a question again and again until the answer is yes, or fails

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"text/template"
@@ -17,8 +18,9 @@ import (
 // A ReceiverConfig is what a receiver is like.
 type ReceiverConfig struct {
 	Name     string
-	Password string  // none if empty
-	Loss     float64 // the share of packets that never arrive, 0 to 1
+	Password string       // none if empty
+	Loss     float64      // the share of packets that never arrive, 0 to 1
+	Card     *SoundServer // what it plays through, and is not recorded; nil: a pipe
 }
 
 // A Receiver is a shairport-sync whose sound card is a Recorder. It hands each
@@ -43,8 +45,8 @@ var receiverConfig = template.Must(template.New("").Parse(`general = {
  name = "{{.Config.Name}}"; port = {{.Port}};
 {{- if .Config.Password}} password = "{{.Config.Password}}";{{end}}
  udp_port_base = {{.UDP}}; udp_port_range = 100;
- output_backend = "pipe"; interpolation = "basic"; ignore_volume_control = "yes";
- audio_backend_buffer_desired_length_in_seconds = 0.0;
+ output_backend = "{{if .Config.Card}}pa{{else}}pipe{{end}}"; interpolation = "basic"; ignore_volume_control = "yes";
+{{- if not .Config.Card}} audio_backend_buffer_desired_length_in_seconds = 0.0;{{end}}
 };
 pipe = { name = "{{.Pipe}}"; };
 metadata = { enabled = "yes"; include_cover_art = "yes"; pipe_name = "{{.Metadata}}"; };
@@ -58,6 +60,9 @@ func startReceiver(dir string, env []string, cfg ReceiverConfig) (*Receiver, err
 		return nil, err
 	}
 	base := filepath.Join(dir, cfg.Name)
+	if cfg.Card != nil {
+		env = append(slices.Clip(env), cfg.Card.env...)
+	}
 	r := &Receiver{Config: cfg, Host: "127.0.0.1", Port: port, Interface: "lo", path: base + ".conf", env: env}
 	if r.Recorder, err = record(base + ".pcm"); err != nil {
 		return nil, err
@@ -76,6 +81,17 @@ func startReceiver(dir string, env []string, cfg ReceiverConfig) (*Receiver, err
 		return nil, err
 	}
 	return r, r.run()
+}
+
+// Receiver starts one more receiver, which ends with the test.
+func (h *House) Receiver(t testing.TB, cfg ReceiverConfig) *Receiver {
+	t.Helper()
+	r, err := startReceiver(h.tempDir(t), h.env, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.process.Kill() })
+	return r
 }
 
 func (r *Receiver) run() (err error) {

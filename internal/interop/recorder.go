@@ -212,6 +212,16 @@ func (e *Ear) Recorded() Sound { return e.recorder.since(e.from) }
 // At is when a frame of it came out.
 func (e *Ear) At(frame int) time.Time { return e.recorder.at(e.from + frame) }
 
+// FirstLoud is when something other than silence was heard first; ok is false
+// if nothing was.
+func (e *Ear) FirstLoud() (at time.Time, ok bool) {
+	i := loud(e.recorder.since(e.from))
+	if i < 0 {
+		return time.Time{}, false
+	}
+	return e.recorder.at(e.from + i), true
+}
+
 // LastLoud is when something other than silence was heard last; ok is false
 // if nothing was.
 func (e *Ear) LastLoud() (at time.Time, ok bool) {
