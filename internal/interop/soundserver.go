@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // A SoundServer is a PulseAudio whose sound card nobody hears. Receivers play
@@ -51,11 +53,13 @@ func (h *House) SoundServer(t testing.TB) *SoundServer {
 func (s *SoundServer) Send(t testing.TB, to *Receiver, path string) {
 	t.Helper()
 	sink := "to_" + to.Config.Name
-	err := s.control("load-module", "module-raop-sink", "server="+to.Address(), "protocol=UDP", "encryption=none", "codec=ALAC", "sink_name="+sink)
+	err := s.control("load-module", "module-raop-sink", fmt.Sprintf("server=[127.0.0.1]:%d", to.Port), "protocol=UDP", "encryption=none", "codec=ALAC", "sink_name="+sink)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("paplay", "-d", sink, path)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "paplay", "-d", sink, path)
 	cmd.Env = append(os.Environ(), s.env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("paplay: %v: %s", err, out)
