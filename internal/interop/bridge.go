@@ -24,6 +24,7 @@ type Device struct {
 	Latency  string `yaml:"latency,omitempty"`   // chime, normal or robust; normal if empty
 	KeepWarm string `yaml:"keep_warm,omitempty"` // 10s if empty
 	Video    string `yaml:"video,omitempty"`     // auto if empty
+	Protocol string `yaml:"protocol,omitempty"`  // auto if empty
 }
 
 // Slug is the device's name in topics.
