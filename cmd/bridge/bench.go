@@ -168,6 +168,9 @@ func (b *benching) measure(ctx context.Context) (benchReport, error) {
 		return benchReport{}, err
 	}
 	t := targets[0]
+	if t.address == "" {
+		return benchReport{}, fmt.Errorf("%s speaks AirPlay 2 only, which is not measured yet; `bridge doctor` examines it", t.name)
+	}
 	sound := "Soft bells are about to be heard"
 	if b.silent {
 		sound = "Silence is about to be played"

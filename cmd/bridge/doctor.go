@@ -11,6 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"airplay2mqtt/airplay"
+	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/discovery"
 	"airplay2mqtt/internal/nearest"
 	"airplay2mqtt/raop"
@@ -82,7 +84,8 @@ type doctor struct {
 }
 
 func (w world) doctor(ctx context.Context, args []string) error {
-	d := doctor{playing: playing{world: w, volume: -1}}
+	d := doctor{playing: playing{world: w, volume: -1, clock: ptp.New(ptp.Config{})}}
+	defer d.clock.Close()
 	f := w.flags("doctor")
 	path := f.String("config", "", configHelp)
 	f.Var(&d.to, "to", "the speaker's `name` or host:port")
@@ -124,8 +127,15 @@ func (d *doctor) examine(ctx context.Context) {
 			d.session.Close()
 		}
 	}()
+	if !d.discovery(ctx) || ctx.Err() != nil {
+		return
+	}
+	if d.speaker.second != "" {
+		d.bySecond(ctx)
+		return
+	}
 	for _, step := range []func(context.Context) bool{
-		d.discovery, d.protocol, d.address, d.route, d.port, d.answers, d.agrees, d.asksTime, d.hearsSound,
+		d.protocol, d.address, d.route, d.port, d.answers, d.agrees, d.asksTime, d.hearsSound,
 	} {
 		if !step(ctx) || ctx.Err() != nil {
 			return
@@ -179,6 +189,7 @@ func (d *doctor) finish(ok bool) bool {
 	if d.password != "" {
 		d.speaker.password = d.password
 	}
+	d.speaker.address = d.speaker.where()
 	d.Address = d.speaker.address
 	return ok
 }
@@ -190,8 +201,9 @@ func (d *doctor) notFound(found map[string]discovery.Device) bool {
 		names = append(names, v.Name)
 		switch same := strings.EqualFold(v.Name, d.to[0]) || strings.EqualFold(v.ID, d.to[0]); {
 		case same && v.RAOP == nil:
+			_, why := airplay.ParseInfo(v.AirPlay.TXT).Pairing()
 			return d.fails("discovery", "announced as _airplay._tcp only",
-				fmt.Sprintf("%s speaks AirPlay 2 only, which this program cannot play to yet", v.Name), "choose another speaker")
+				fmt.Sprintf("%s cannot be played to: %s", v.Name, why), "choose another speaker, or allow everybody in its AirPlay settings")
 		case same:
 			return d.fails("discovery", "announced without an address",
 				fmt.Sprintf("%s announces itself without an address", v.Name), "switch it off and on")

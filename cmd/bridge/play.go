@@ -9,11 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/audio"
 	"airplay2mqtt/audio/stream"
 	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/discovery"
-	"airplay2mqtt/raop"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -42,10 +43,12 @@ type playing struct {
 	volume   float64 // percent; negative: left as it is
 	password string
 	latency  config.Latency
+	clock    *ptp.Engine // of AirPlay 2
 }
 
 func (w world) play(ctx context.Context, args []string) error {
-	p := playing{world: w}
+	p := playing{world: w, clock: ptp.New(ptp.Config{})}
+	defer p.clock.Close()
 	f := w.flags("play")
 	path := f.String("config", "", configHelp)
 	f.Var(&p.to, "to", "the speaker's `name` or host:port; may be given several times")
@@ -112,16 +115,16 @@ func (p *playing) open(ctx context.Context, location string) (audio.Track, error
 
 // dialAll opens a session with every speaker, at the same time. It returns
 // those that stand also where there is an error.
-func (p *playing) dialAll(ctx context.Context) ([]*raop.Session, error) {
+func (p *playing) dialAll(ctx context.Context) ([]player.Session, error) {
 	targets, err := p.targets(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sessions := make([]*raop.Session, len(targets))
+	sessions := make([]player.Session, len(targets))
 	var g errgroup.Group
 	for i, t := range targets {
 		g.Go(func() error {
-			s, err := raop.Dial(ctx, t.address, t.info, &raop.Config{Password: t.password})
+			s, err := p.dial(ctx, t)
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
@@ -142,18 +145,12 @@ func (p *playing) dialAll(ctx context.Context) ([]*raop.Session, error) {
 	return standing, err
 }
 
-func hangUp(sessions []*raop.Session) {
+func hangUp(sessions []player.Session) {
 	var g errgroup.Group
 	for _, s := range sessions {
 		g.Go(s.Close)
 	}
 	_ = g.Wait()
-}
-
-// A speaker is where to dial.
-type speaker struct {
-	name, address, password string
-	info                    raop.Info
 }
 
 // targets finds the speakers that -to names: configured ones, host:port, and
@@ -186,7 +183,7 @@ func (p *playing) targets(ctx context.Context) ([]speaker, error) {
 func (p *playing) known(name string) (speaker, bool) {
 	for _, c := range p.cfg.Devices {
 		if c.Host != "" && strings.EqualFold(c.Name, name) {
-			return p.of(c, speaker{name: name, address: net.JoinHostPort(c.Host, fmt.Sprint(c.Port))}), true
+			return p.of(c, configuredSpeaker(c)), true
 		}
 	}
 	if _, _, err := net.SplitHostPort(name); err == nil {
@@ -211,15 +208,13 @@ func (p *playing) allFound() func(discovery.Device) bool {
 
 func (p *playing) discovered(name string, found map[string]discovery.Device) (speaker, bool) {
 	for _, d := range found {
-		if !strings.EqualFold(d.Name, name) && !strings.EqualFold(d.ID, name) || d.RAOP == nil || len(d.Addrs) == 0 {
+		if !strings.EqualFold(d.Name, name) && !strings.EqualFold(d.ID, name) || len(d.Addrs) == 0 {
 			continue
 		}
-		s := speaker{
-			name:    d.Name,
-			address: net.JoinHostPort(d.Addrs[0].String(), fmt.Sprint(d.RAOP.Port)),
-			info:    raop.ParseInfo(d.RAOP.TXT),
+		c := overrideOf(p.cfg, d)
+		if s, ok := discoveredSpeaker(d, c); ok {
+			return p.of(c, s), true
 		}
-		return p.of(overrideOf(p.cfg, d), s), true
 	}
 	return speaker{}, false
 }

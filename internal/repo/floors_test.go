@@ -16,7 +16,7 @@ import (
 // has the picture. A row may end in /... for all packages below.
 var floors = map[string][]string{
 	// 5
-	"cmd/bridge": {"bridge", "bridge/config", "bridge/mqtt", "raop", "raop/raoptest", "airplay", "audio", "audio/stream", "audio/wav", "discovery", "internal/chime", "internal/nearest", "internal/ntp", "internal/rtp", "internal/rtsp"},
+	"cmd/bridge": {"bridge", "bridge/config", "bridge/player", "airplay/ptp", "bridge/mqtt", "raop", "raop/raoptest", "airplay", "audio", "audio/stream", "audio/wav", "discovery", "internal/chime", "internal/nearest", "internal/ntp", "internal/rtp", "internal/rtsp"},
 	// 4
 	"bridge": {"raop", "airplay", "airplay/film", "airplay/mediaserver", "airplay/ptp", "airplay/video", "audio/ffmpeg", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/atomicfile", "internal/chime", "internal/nearest"},
 	// 3
