@@ -32,11 +32,6 @@ func withList(req rtsp.Request, body plist.Dict) (rtsp.Request, error) {
 // ones do until they have measured the clock (WiiM, Sonos).
 const anchorAgain = 500 * time.Millisecond
 
-// anchorAfter is how long after the first block the anchor follows:
-// shairport-sync 5.1 ends where it is told when to play before it has anything
-// to play, and knows the time already [T].
-const anchorAfter = 30 * time.Millisecond
-
 // tellAnchor says which frame is heard when, and lets time run. Until that is
 // accepted it is said again.
 func (s *Session) tellAnchor() {
@@ -54,11 +49,7 @@ func (s *Session) tellAnchor() {
 		s.plan(anchor, now.Add(anchorAgain))
 		return
 	}
-	err := s.setRate(context.Background(), plist.Dict{
-		"rate": int64(1), "rtpTime": int64(line.rtp(at)),
-		"networkTimeSecs": int64(ns / 1e9), "networkTimeFrac": fraction(ns % 1e9),
-		"networkTimeTimelineID": int64(clock), "networkTimeFlags": int64(0),
-	})
+	err := s.setRate(context.Background(), anchorOf(line.rtp(at), clock, ns))
 	if err != nil {
 		s.log.Debug().Err(err).Msg("anchor not accepted yet")
 		s.plan(anchor, now.Add(anchorAgain))
@@ -67,6 +58,30 @@ func (s *Session) tellAnchor() {
 	s.mu.Lock()
 	s.anchoring = false
 	s.mu.Unlock()
+}
+
+// primeAnchor lets time run before there is any sound. shairport-sync 5.1 ends
+// when it is told to for the first time and knows the time already; now it
+// cannot know it yet [T]. What comes before the true anchor has an hour's time,
+// so that it is kept.
+func (s *Session) primeAnchor(ctx context.Context) error {
+	if s.kind != Buffered || !s.quirk.silent {
+		return nil
+	}
+	clock, ns, ok := s.peer.Stamp(time.Now().Add(time.Hour))
+	if !ok {
+		return nil
+	}
+	return s.setRate(ctx, anchorOf(s.self.firstTime, clock, ns))
+}
+
+// anchorOf says that a frame is heard at an instant of a clock.
+func anchorOf(rtp uint32, clock, ns uint64) plist.Dict {
+	return plist.Dict{
+		"rate": int64(1), "rtpTime": int64(rtp),
+		"networkTimeSecs": int64(ns / 1e9), "networkTimeFrac": fraction(ns % 1e9),
+		"networkTimeTimelineID": int64(clock), "networkTimeFlags": int64(0),
+	}
 }
 
 // fraction returns nanoseconds as a binary fraction of a second, as the signed

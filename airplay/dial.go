@@ -133,6 +133,7 @@ func (d *dialer) try(ctx context.Context) (*Session, error) {
 		(*Session).record,
 		(*Session).setPeers,
 		(*Session).setupStream,
+		(*Session).primeAnchor,
 		(*Session).firstVolume,
 		(*Session).awaitClock,
 	} {

@@ -186,9 +186,7 @@ func (s *Session) begin(tl stream.Timeline, now time.Time) (told <-chan struct{}
 	s.planTags(now)
 	if s.kind == Buffered {
 		s.anchoring = true
-		if b.sent {
-			s.agenda[anchor] = now
-		} // else the first block does
+		s.agenda[anchor] = now
 		return nil
 	}
 	b.sync.first = b.sync.first || fresh

@@ -150,10 +150,6 @@ func (s *Session) nextPacket(now time.Time) (packet []byte, wait time.Duration) 
 	if early := b.line.tl.At(b.tape.cursor).Add(-depth).Sub(now); early > 0 {
 		return nil, early + rest
 	}
-	if s.anchoring && !b.sent {
-		s.agenda[anchor] = now.Add(anchorAfter)
-		wake(s.wakeChore)
-	}
 	return s.pack(), 0
 }
 
