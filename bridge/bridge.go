@@ -349,6 +349,7 @@ func (b *Bridge) changed(d *device, s player.State) {
 // lookAfter does each second what is to be done now and then.
 func (b *Bridge) lookAfter(now time.Time) {
 	b.remember()
+	b.regroup() // who was away while all were playing
 	b.awake()
 	b.noteVitals(now)
 	if !b.repeatAt.IsZero() && now.After(b.repeatAt) {

@@ -109,7 +109,8 @@ func (b *Bridge) regroup() {
 	}
 	var members []*device
 	for _, d := range b.devices {
-		if !d.isGroup() && d.online && d.target.Load().refusal == nil {
+		stays := b.all.busy.Load() && slices.Contains(b.all.members, d) // it comes back in step
+		if !d.isGroup() && (d.online || stays) && d.target.Load().refusal == nil {
 			members = append(members, d)
 		}
 	}

@@ -18,6 +18,7 @@ type House struct {
 	Kitchen *Receiver // plain
 	Bath    *Receiver // wants the password "geheim"
 	Loft    *Receiver // loses one packet in twenty
+	Study   *Receiver // plain
 	MDNS    error     // why receivers cannot be found, nil if they can
 
 	dir string
@@ -78,9 +79,12 @@ var house = sync.OnceValues(func() (*House, error) {
 	if h.Loft, err = startReceiver(h.dir, h.env, ReceiverConfig{Name: "Loft", Loss: 0.05}); err != nil {
 		return nil, err
 	}
+	if h.Study, err = startReceiver(h.dir, h.env, ReceiverConfig{Name: "Study"}); err != nil {
+		return nil, err
+	}
 	if h.MDNS == nil {
 		h.MDNS = h.Loft.process.until("all receivers are announced", func() bool {
-			return announced(h.env, "Kitchen", "Bath", "Loft")
+			return announced(h.env, "Kitchen", "Bath", "Loft", "Study")
 		})
 	}
 	return h, nil

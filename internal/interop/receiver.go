@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"text/template"
 	"time"
@@ -126,6 +127,15 @@ func (r *Receiver) Vanish(t testing.TB) {
 	t.Helper()
 	r.process.Kill()
 	t.Cleanup(func() { r.Return(t) })
+}
+
+// Freeze stops the receiver where it is: it answers nothing, and nobody is told.
+// Vanish ends it, and Return brings it back.
+func (r *Receiver) Freeze(t testing.TB) {
+	t.Helper()
+	if err := r.process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Return starts the receiver again, unless it is there.
