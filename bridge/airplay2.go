@@ -54,9 +54,17 @@ func timingOf(c config.Device) airplay.Timing {
 
 // needsPairing tells whether AirPlay 2 is in vain before somebody has typed a
 // PIN.
-func (t *target) needsPairing() bool {
-	kind, _ := t.airplay.Pairing()
-	return kind.NeedsUser()
+func (d *device) needsPairing(t *target) bool {
+	decision, _ := t.decide(d.vault)
+	return decision.Pairing.NeedsUser()
+}
+
+// credentials are those of a pairing for AirPlay 2; zero: none.
+func (d *device) credentials(t *target) airplay.Credentials {
+	if e, ok := d.vault.Get(t.id); ok && !e.Credentials.Legacy() {
+		return e.Credentials
+	}
+	return airplay.Credentials{}
 }
 
 // dialSecond opens a session by AirPlay 2.
@@ -65,6 +73,7 @@ func (d *device) dialSecond(ctx context.Context, t *target) (player.Session, err
 	for _, address := range t.second.addresses {
 		s, err := airplay.Dial(ctx, address, t.airplay, &airplay.Config{
 			Password:     t.password,
+			Credentials:  d.credentials(t),
 			Timing:       t.second.timing,
 			Clock:        d.clock,
 			Floor:        time.Duration(d.override.Latency), // who names a latency has tried it
@@ -80,6 +89,9 @@ func (d *device) dialSecond(ctx context.Context, t *target) (player.Session, err
 			return d.attend(s, address, func() {}), nil
 		}
 		last = err
+		if errors.Is(err, airplay.ErrPairing) {
+			d.refused(false)
+		}
 		if ctx.Err() != nil || !unreachable(err) {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"airplay2mqtt/bridge/media"
 	"airplay2mqtt/bridge/mqtt"
 	"airplay2mqtt/bridge/player"
+	"airplay2mqtt/bridge/vault"
 	"airplay2mqtt/discovery"
 	"airplay2mqtt/raop"
 
@@ -69,6 +70,8 @@ type Bridge struct {
 	journal  *journal           // and of any
 	devices  map[string]*device // by id, and groups
 	all      *device            // the group of all that are there, which has no record
+	vault    *vault.Vault       // and of any
+	vaultAge int                // of what was told of it
 	players  *errgroup.Group
 	living   context.Context // ends when the players shall
 	commands int
@@ -204,6 +207,10 @@ func (b *Bridge) Run(ctx context.Context) error {
 	if b.journal, err = openJournal(b.cfg.Data); err != nil {
 		b.log.Warn().Err(err).Msg("volumes from before announcements are not given back")
 	}
+	if b.vault, err = OpenVault(b.cfg); err != nil {
+		b.log.Warn().Err(err).Msg("paired devices are not known")
+	}
+	b.vault.Logger = b.log
 	// The line to the broker outlives all else, so that the end can be told.
 	talking, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
@@ -352,6 +359,7 @@ func (b *Bridge) lookAfter(now time.Time) {
 	b.regroup() // who was away while all were playing
 	b.awake()
 	b.noteVitals(now)
+	b.lookIntoVault()
 	if !b.repeatAt.IsZero() && now.After(b.repeatAt) {
 		b.repeatAt = time.Time{}
 		b.tell.repeat()

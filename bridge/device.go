@@ -10,6 +10,7 @@ import (
 	"airplay2mqtt/audio"
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/player"
+	"airplay2mqtt/bridge/vault"
 	"airplay2mqtt/discovery"
 	"airplay2mqtt/raop"
 
@@ -29,6 +30,7 @@ type device struct {
 	members  []*device // of a group: whom its player was told; nil: nobody yet
 	joined   string    // the slug of whom it has joined, as its player told last
 	rejoined bool      // its player was told whom it had joined before
+	desk     pairingDesk
 
 	// Used by the player's goroutines as well.
 	target  atomic.Pointer[target]
@@ -44,9 +46,12 @@ type device struct {
 	log     zerolog.Logger
 	// timingTold is set once it was said that time is kept in another way.
 	timingTold atomic.Bool
-	// remember tells the switchboard what was learned, reached how a dial went.
+	vault      *vault.Vault
+	// remember tells the switchboard what was learned, reached how a dial went,
+	// refused that it wants to be paired or is not the one that was.
 	remember func(learned)
 	reached  func(ok bool)
+	refused  func(imposter bool)
 }
 
 func (d *device) id() string   { return d.record.Device.ID }
@@ -62,7 +67,7 @@ func (d *device) name() string {
 
 // newDevice makes a device whose player is not running yet.
 func (b *Bridge) newDevice(rec *record, override config.Device) *device {
-	d := &device{record: rec, override: override, net: b.net, buttons: b.buttons, clock: b.clock}
+	d := &device{record: rec, override: override, net: b.net, buttons: b.buttons, clock: b.clock, vault: b.vault}
 	d.log = b.log.With().Str("device", rec.Slug).Logger()
 	dial := d.dial
 	if d.target.Store(targetOf(rec.Device, override)); d.isGroup() {
@@ -70,9 +75,10 @@ func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 		dial = nil
 	}
 	d.offset.Store(int64(d.delay()))
-	d.face = newFace(b.tell, b.cfg.MQTT.BaseTopic, rec.Slug, d.target.Load().pairing())
+	d.face = newFace(b.tell, b.cfg.MQTT.BaseTopic, rec.Slug, d.pairingWord())
 	d.learned.Store(cmp.Or(rec.Learned, &learned{AudioLatency: -1}))
 	d.remember = func(l learned) { b.post(func() { d.record.Learned, b.registry.dirty = &l, true }) }
+	d.refused = func(imposter bool) { b.post(func() { b.wasRefused(d, imposter) }) }
 	d.reached = func(ok bool) { b.post(func() { b.wasReached(d, ok) }) }
 	d.player = player.New(player.Config{
 		Name:   rec.Slug,

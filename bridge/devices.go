@@ -80,6 +80,7 @@ func (b *Bridge) discovered(e discovery.Event) {
 		b.setOnline(d, d.record.Static && d.online)
 	default:
 		d.learn(e.Device)
+		d.face.setPairing(d.pairingWord())
 		d.record.LastSeen = time.Now()
 		b.registry.dirty = true
 		b.setOnline(d, true)
@@ -92,6 +93,7 @@ func (b *Bridge) discovered(e discovery.Event) {
 // of it stays, so that it has its name if it comes back.
 func (b *Bridge) remove(d *device) {
 	b.sendHome(d)
+	d.desk.giveUp()
 	d.end()
 	delete(b.devices, d.id())
 	b.registry.dirty = true

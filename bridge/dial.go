@@ -20,7 +20,10 @@ import (
 // A target is where and how a device is reached. It is a value that never
 // changes: when the device does, it gets another.
 type target struct {
+	id         string   // the device's
 	addresses  []string // host:port, the best first
+	pairing    []string // likewise, where to pair
+	protocol   airplay.Protocol
 	speaksRAOP bool
 	raop       raop.Info
 	airplay    airplay.Info
@@ -39,6 +42,8 @@ func (r *refusal) Error() string { return r.why }
 // configuration say.
 func targetOf(d discovery.Device, c config.Device) *target {
 	t := &target{
+		id:         d.ID,
+		protocol:   protocolOf(c),
 		airplay:    airplay.ParseInfo(both(d.RAOP, d.AirPlay)),
 		raop:       raop.ParseInfo(both(d.AirPlay, d.RAOP)),
 		speaksRAOP: d.RAOP != nil || c.Host != "",
@@ -58,6 +63,7 @@ func targetOf(d discovery.Device, c config.Device) *target {
 	}
 	t.second = secondOf(t.airplay, d, c)
 	t.screen = screenOf(t, d, c)
+	t.pairing = pairingAddresses(d, t.addresses)
 	if t.refusal == nil && c.Protocol != "raop" {
 		t.refusal = t.refuses(c)
 	}
@@ -112,7 +118,11 @@ func (d *device) dial(ctx context.Context) (player.Session, error) {
 	if len(t.addresses)+len(t.second.addresses) == 0 {
 		return nil, &refusal{"device_offline", "the device has no known address; is it switched on?"}
 	}
-	if len(t.second.addresses) > 0 && !(t.needsPairing() && t.speaksRAOP) {
+	if decision, _ := t.decide(d.vault); decision.KeyChanged {
+		d.refused(true)
+		return nil, &refusal{"pairing_required", decision.Why}
+	}
+	if len(t.second.addresses) > 0 && !(d.needsPairing(t) && t.speaksRAOP) {
 		s, err := d.dialSecond(ctx, t)
 		switch {
 		case err == nil, errors.Is(ctx.Err(), context.Canceled):
@@ -146,6 +156,9 @@ func (d *device) dialFirst(ctx context.Context, t *target) (player.Session, erro
 		if errors.Is(ctx.Err(), context.Canceled) { // called off, which says nothing of the device
 			return nil, err
 		}
+		if imposter := errors.Is(err, raop.ErrImposter); imposter || errors.Is(err, raop.ErrPairing) {
+			d.refused(imposter)
+		}
 		if !unreachable(err) {
 			d.reached(true)
 			if errors.Is(err, raop.ErrBusy) {
@@ -172,6 +185,9 @@ func (d *device) settings(t *target) *raop.Config {
 		Logger:       d.log,
 	}
 	d.learned.Load().settings(cfg)
+	if e, ok := d.vault.Get(t.id); ok && e.Credentials.Legacy() {
+		cfg.Credentials, cfg.ReceiverKey = e.Credentials.Text(), e.Credentials.ReceiverKey
+	}
 	return cfg
 }
 
@@ -227,12 +243,4 @@ func announceOf(c config.Device) time.Duration {
 		return raop.Plain
 	}
 	return 0
-}
-
-// pairing is what the state says about pairing.
-func (t *target) pairing() string {
-	if kind, _ := t.airplay.Pairing(); kind.NeedsUser() {
-		return "required"
-	}
-	return "not_required"
 }

@@ -49,6 +49,11 @@ func (f *face) show(s player.State) {
 		return
 	}
 	f.state, f.shown = s, true
+	f.tellSoon()
+}
+
+// tellSoon tells the state when its turn comes. It wants mu held.
+func (f *face) tellSoon() {
 	if f.later != nil {
 		return
 	}

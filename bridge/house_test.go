@@ -23,6 +23,8 @@ import (
 	"airplay2mqtt/discovery"
 	"airplay2mqtt/internal/memnet"
 	"airplay2mqtt/raop/raoptest"
+
+	"github.com/rs/zerolog"
 )
 
 // A house is the whole of it in a bubble of virtual time: a broker, a network,
@@ -37,6 +39,7 @@ type house struct {
 	asleep atomic.Int64 // how long the machine was, in nanoseconds
 	call   chan string  // where speakers call when their buttons are pressed
 	stop   func() error
+	log    zerolog.Logger
 }
 
 // An ear hears every message.
@@ -61,7 +64,13 @@ func settings(t *testing.T) config.Config {
 // build makes a house with the receivers on 10.0.0.20 and up, and moves in.
 func build(t *testing.T, s config.Config, receivers ...raoptest.Config) (*house, []*raoptest.Receiver) {
 	t.Helper()
-	h := &house{t: t, lan: memnet.New(), media: s.Media.Folders[0], found: make(chan discovery.Event, 16), call: make(chan string, 1)}
+	return buildLogging(t, s, zerolog.Nop(), receivers...)
+}
+
+// buildLogging is build with a bridge that writes a log.
+func buildLogging(t *testing.T, s config.Config, log zerolog.Logger, receivers ...raoptest.Config) (*house, []*raoptest.Receiver) {
+	t.Helper()
+	h := &house{t: t, log: log, lan: memnet.New(), media: s.Media.Folders[0], found: make(chan discovery.Event, 16), call: make(chan string, 1)}
 	h.startBroker()
 	t.Cleanup(func() { h.broker.Load().Close() })
 	var list []*raoptest.Receiver
@@ -89,6 +98,7 @@ func (h *house) moveIn(s config.Config) {
 	b, err := bridge.New(bridge.Config{
 		Settings:     s,
 		Version:      "test",
+		Logger:       h.log,
 		Browse:       h.browse,
 		DialBroker:   func(context.Context) (net.Conn, error) { return h.broker.Load().Pipe(), nil },
 		DialContext:  us.DialContext,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/bridge/vault"
 	"airplay2mqtt/discovery"
 )
 
@@ -24,6 +25,8 @@ type Listing struct {
 	Protocols    []string   `json:"protocols"` // raop, airplay2
 	Features     []string   `json:"features"`  // what it can do, and password
 	Pairing      string     `json:"pairing"`
+	Proof        string     `json:"proof"`        // how it is shown who we are, a word of airplay.Pairing
+	ProofReason  string     `json:"proof_reason"` // why in that way
 	Availability string     `json:"availability"`
 	Playable     bool       `json:"playable"`
 	Reason       string     `json:"reason,omitempty"` // why it is not playable
@@ -31,10 +34,12 @@ type Listing struct {
 	Members      []string   `json:"members,omitempty"` // of a group
 }
 
-// List describes a device from what discovery and the configuration say of it.
-// Its slug is what it would get in a bridge that knows no other.
-func List(found discovery.Device, override config.Device) Listing {
+// List describes a device from what discovery and the configuration say of it,
+// and what an earlier pairing has left. Its slug is what it would get in a
+// bridge that knows no other.
+func List(found discovery.Device, override config.Device, v *vault.Vault) Listing {
 	t := targetOf(found, override)
+	decision, has := t.decide(v)
 	l := Listing{
 		ID:           cmp.Or(found.ID, staticID(found.Name)),
 		Slug:         slugOf(found.Name),
@@ -44,9 +49,17 @@ func List(found discovery.Device, override config.Device) Listing {
 		Firmware:     cmp.Or(t.airplay.Firmware, t.airplay.OS, t.airplay.Version),
 		Protocols:    []string{},
 		Features:     t.features(),
-		Pairing:      t.pairing(),
+		Pairing:      wordOf(decision),
+		Proof:        string(decision.Pairing),
+		ProofReason:  decision.Why,
 		Availability: "online",
 		Playable:     t.refusal == nil,
+	}
+	switch {
+	case decision.KeyChanged:
+		l.Pairing = pairingFailed
+	case has:
+		l.Pairing = pairingPaired
 	}
 	if len(t.addresses) > 0 {
 		host, port, _ := net.SplitHostPort(t.addresses[0])
@@ -72,8 +85,8 @@ func (d *device) listing() Listing {
 	if d.isGroup() {
 		return d.groupListing()
 	}
-	l := List(d.record.Device, d.override)
-	l.Slug, l.Name = d.slug(), d.name()
+	l := List(d.record.Device, d.override, d.vault)
+	l.Slug, l.Name, l.Pairing = d.slug(), d.name(), d.pairingWord()
 	if !d.online {
 		l.Availability = "offline"
 	}

@@ -73,6 +73,8 @@ func (b *Bridge) obey(m mqtt.Message) {
 	switch p, _ := o.command.(player.Play); {
 	case name == "join":
 		b.join(word, o.leader, a)
+	case o.pairing != nil:
+		b.obeyPairing(word, *o.pairing, a)
 	case verbs[name].probe:
 		b.probeSound(p, a)
 	case b.isList(p):
@@ -185,6 +187,21 @@ func (b *Bridge) lead(d *device, commands []player.Command, a *answer) {
 		slugs[i] = m.slug()
 	}
 	b.send(d, commands, func(err error) { a.giveFor(slugs, err) })
+}
+
+// addressee is the device that a topic names; nil: there is none, and that is
+// answered.
+func (b *Bridge) addressee(word string, a *answer) *device {
+	d, err := b.device(word)
+	if err == nil && d.isGroup() {
+		err = bad("pairing is for one device: each shows a PIN of its own")
+	}
+	if err != nil {
+		a.give(err)
+		return nil
+	}
+	a.face = d.face
+	return d
 }
 
 // send gives commands to a device's player. give is called once, with what

@@ -11,6 +11,7 @@ import (
 
 	"airplay2mqtt/airplay"
 	"airplay2mqtt/airplay/mediaserver"
+	"airplay2mqtt/airplay/pair"
 	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/airplay/video"
 	"airplay2mqtt/audio"
@@ -24,7 +25,7 @@ import (
 // error itself in messages; "" where the error says it all.
 var advice = map[string]string{
 	"device_offline":    "is it switched on and in this network?",
-	"pairing_required":  "this version cannot pair yet",
+	"pairing_required":  "pair with it: the topic pair, or `bridge pair`; it then shows a PIN",
 	"password_required": "set password for this device in the configuration (devices)",
 	"busy":              "somebody else plays on it; try again when it is free",
 	"tls_untrusted":     "the certificate is not one that this machine trusts",
@@ -58,7 +59,7 @@ func oneLine(s string) string {
 // codeOf sorts errors into the codes of docs/topics.md. What is more exact
 // comes first: an address that is refused is also one that was not fetched.
 func codeOf(err error) string {
-	for _, kind := range []func(error) string{orderCode, sourceCode, receiverCode, secondCode, screenCode, networkCode} {
+	for _, kind := range []func(error) string{orderCode, pairingCode, sourceCode, receiverCode, secondCode, screenCode, networkCode} {
 		if code := kind(err); code != "" {
 			return code
 		}
@@ -134,7 +135,7 @@ func receiverCode(err error) string {
 		return "password_required"
 	case errors.Is(err, raop.ErrBusy):
 		return "busy"
-	case errors.Is(err, raop.ErrPairing):
+	case errors.Is(err, raop.ErrPairing), errors.Is(err, raop.ErrImposter):
 		return "pairing_required"
 	case errors.Is(err, raop.ErrTiming):
 		return "timeout"
@@ -182,6 +183,25 @@ func secondCode(err error) string {
 		return "unsupported_format"
 	}
 	return ""
+}
+
+// pairingCode is for what a device says to being paired.
+func pairingCode(err error) string {
+	var e *pair.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	switch e.Kind {
+	case pair.Rejected:
+		return "pin_rejected"
+	case pair.BackOff:
+		return "rate_limited"
+	case pair.Busy:
+		return "busy"
+	case pair.Forbidden:
+		return "access_restricted"
+	}
+	return "pairing_failed"
 }
 
 // networkCode is for receivers that cannot be reached.

@@ -22,6 +22,7 @@ type order struct {
 	targets     []string        // further devices that it is for
 	leader      string          // of a join
 	critical    bool            // an announcement that is heard also in quiet hours
+	pairing     *pairOrder      // instead of command; nil: it is not about pairing
 }
 
 // A badPayload says what is wrong with a message, and what would be right.
@@ -44,6 +45,10 @@ type verb struct {
 	data bool
 	// probe is set where the sound is only looked at.
 	probe bool
+	// secret is set where errors must not repeat what was written.
+	secret bool
+	// pair is set instead of parse where it is about pairing.
+	pair func(f fields) (pairOrder, error)
 	// parse makes the command. Fields that were not given are absent.
 	parse func(f fields) (player.Command, error)
 }
@@ -76,6 +81,8 @@ var verbs = map[string]verb{
 	"join":             {main: "leader", parse: parseJoin},
 	"unjoin":           {parse: plain(player.Unjoin{})},
 	"prepare":          {main: "seconds", parse: parsePrepare},
+	"pair":             {main: "action", pair: parsePair},
+	"pair_pin":         {main: "pin", secret: true, pair: parsePIN},
 }
 
 func verbNames() []string { return slices.Sorted(maps.Keys(verbs)) }
@@ -95,7 +102,15 @@ func parseOrder(name string, payload []byte, now time.Time) (order, error) {
 	}
 	f, err := readFields(v, payload)
 	o := order{transaction: f["transaction"]}
+	if err != nil && v.secret {
+		err = errPINForm
+	}
 	if err != nil {
+		return o, err
+	}
+	if v.pair != nil {
+		p, err := v.pair(f)
+		o.pairing = &p
 		return o, err
 	}
 	if o.expires, err = f.expiry(now); err != nil {

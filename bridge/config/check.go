@@ -29,8 +29,20 @@ func (r *reading) check() {
 	if r.cfg.Data == "" {
 		r.wrong("data", "the folder where devices and credentials are kept is missing, such as ./data")
 	}
+	r.checkCredentials()
 	r.oneOf("log.level", r.cfg.Log.Level, "debug", "info", "warn", "error")
 	r.oneOf("log.format", r.cfg.Log.Format, "console", "json")
+}
+
+func (r *reading) checkCredentials() {
+	c := &r.cfg.Credentials
+	switch {
+	case c.Key != "" && c.KeyFile != "":
+		r.wrong("credentials.key_file", "key is given too; keep one of them")
+	case c.Key != "" && len(c.Key) < 8:
+		r.wrong("credentials.key", "is shorter than 8 characters: it would be guessed")
+	}
+	r.readable("credentials.key_file", c.KeyFile)
 }
 
 func (r *reading) oneOf(key, value string, allowed ...string) {

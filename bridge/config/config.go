@@ -23,6 +23,7 @@ type Config struct {
 	QuietHours    QuietHours    `yaml:"quiet_hours"`
 	Media         Media         `yaml:"media"`
 	Data          string        `yaml:"data"`
+	Credentials   Credentials   `yaml:"credentials"`
 	Log           Log           `yaml:"log"`
 }
 
@@ -106,6 +107,12 @@ type Media struct {
 	CAFile      string   `yaml:"ca_file"`      // PEM; authorities that https addresses may be certified by besides the usual ones
 	Allow       []string `yaml:"allow"`        // hosts, addresses, networks that URLs may lead to although they are private to this machine; not empty: a name or address listed here is always allowed
 	Deny        []string `yaml:"deny"`         // hosts, addresses, networks that URLs may never lead to
+}
+
+// Credentials says how what pairings leave is kept in the data folder.
+type Credentials struct {
+	Key     string `yaml:"key"`      // encrypts them; empty: they are kept in plain text, for their owner only
+	KeyFile string `yaml:"key_file"` // the first line of this file, instead of key
 }
 
 // Log says what is written to standard error.

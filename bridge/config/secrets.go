@@ -14,13 +14,22 @@ func (m MQTT) Secret() (string, error) { return secret(m.Password, m.PasswordFil
 // Secret is the device's password, from wherever it was given.
 func (d Device) Secret() (string, error) { return secret(d.Password, d.PasswordFile) }
 
+// Secret is the key that encrypts credentials, from wherever it was given.
+func (c Credentials) Secret() (string, error) {
+	key, err := secret(c.Key, c.KeyFile)
+	if err != nil {
+		return "", fmt.Errorf("credentials: %w", err)
+	}
+	return key, nil
+}
+
 func secret(given, file string) (string, error) {
 	if file == "" {
 		return given, nil
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("password_file: %w", err)
+		return "", err
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	return strings.TrimRight(line, "\r"), nil
@@ -36,6 +45,7 @@ func (c Config) Redacted() Config {
 	}
 	hide(&c.MQTT.Password)
 	hide(&c.MQTT.Username)
+	hide(&c.Credentials.Key)
 	c.Devices = append([]Device{}, c.Devices...)
 	for i := range c.Devices {
 		hide(&c.Devices[i].Password)

@@ -43,7 +43,7 @@ type Device struct {
 var events = []string{
 	"playback_started", "playback_finished", "playback_failed",
 	"announcement_started", "announcement_finished",
-	"pairing_pin_required", "paired", "unpaired", "remote",
+	"pairing_pin_required", "pairing_failed", "paired", "unpaired", "remote",
 }
 
 // states are the values of "state" in the state document.

@@ -138,6 +138,7 @@ func (w world) bench(ctx context.Context, args []string) error {
 	if b.cfg, err = w.load(*path); err != nil {
 		return err
 	}
+	b.vault = w.unlock("bench", b.cfg)
 	switch {
 	case len(b.to) != 1:
 		err = errors.New("which speaker? say -to NAME or -to HOST:PORT, once")
@@ -203,7 +204,7 @@ func (b *benching) dial(ctx context.Context, t speaker, tap *tap) (*raop.Session
 	ctx, cancel := context.WithTimeout(ctx, 45*time.Second)
 	defer cancel()
 	began := time.Now()
-	s, err := raop.Dial(ctx, t.address, t.info, tap.on(raop.Config{Password: t.password}))
+	s, err := raop.Dial(ctx, t.address, t.info, tap.on(b.config(t)))
 	return s, time.Since(began), err
 }
 

@@ -8,7 +8,9 @@ import (
 	"os"
 	"time"
 
+	"airplay2mqtt/bridge"
 	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/bridge/vault"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
@@ -41,6 +43,16 @@ func (w world) load(path string) (config.Config, error) {
 		return cfg, fmt.Errorf("%w; without -config the defaults are used", err)
 	}
 	return cfg, err
+}
+
+// unlock opens what pairings have left. Where that cannot be read it is told,
+// and unpaired devices are still played to.
+func (w world) unlock(command string, cfg config.Config) *vault.Vault {
+	v, err := bridge.OpenVault(cfg)
+	if err != nil {
+		fmt.Fprintf(w.stderr, "bridge %s: %v\n", command, err)
+	}
+	return v
 }
 
 // logger writes what happens to standard error.

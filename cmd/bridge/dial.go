@@ -8,6 +8,7 @@ import (
 	"net"
 
 	"airplay2mqtt/airplay"
+	"airplay2mqtt/bridge"
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/discovery"
@@ -23,11 +24,27 @@ type speaker struct {
 	airplay        airplay.Info
 	timing         airplay.Timing
 	only           bool // AirPlay 2 or nothing
+	found          discovery.Device
+	override       config.Device
+}
+
+// config is how it is dialled by AirPlay 1.
+func (p *playing) config(s speaker) raop.Config {
+	return bridge.Prove(raop.Config{Password: s.password}, s.found, p.vault)
+}
+
+// credentials are those of a pairing for AirPlay 2; zero: none.
+func (p *playing) credentials(s speaker) airplay.Credentials {
+	e, ok := p.vault.Get(bridge.IDOf(s.found))
+	if !ok || e.Credentials.Legacy() {
+		return airplay.Credentials{}
+	}
+	return e.Credentials
 }
 
 // discoveredSpeaker is what discovery found, as the configuration wants it.
 func discoveredSpeaker(d discovery.Device, c config.Device) (speaker, bool) {
-	s := speaker{name: d.Name, timing: timingOf(c), only: c.Protocol == "airplay"}
+	s := speaker{name: d.Name, timing: timingOf(c), only: c.Protocol == "airplay", found: d, override: c}
 	at := func(service *discovery.Service) string {
 		return net.JoinHostPort(d.Addrs[0].String(), fmt.Sprint(service.Port))
 	}
@@ -38,7 +55,7 @@ func discoveredSpeaker(d discovery.Device, c config.Device) (speaker, bool) {
 		s.airplay = airplay.ParseInfo(d.AirPlay.TXT)
 		able, _ := s.airplay.AirPlay2()
 		kind, _ := s.airplay.Pairing()
-		if s.only || able && !kind.NeedsUser() && kind != airplay.Unsupported {
+		if s.only || able && kind != airplay.Unsupported {
 			s.second = at(d.AirPlay)
 		}
 	}
@@ -47,7 +64,8 @@ func discoveredSpeaker(d discovery.Device, c config.Device) (speaker, bool) {
 
 // configuredSpeaker is one that needs no discovery.
 func configuredSpeaker(c config.Device) speaker {
-	s := speaker{name: c.Name, timing: timingOf(c), only: c.Protocol == "airplay"}
+	s := speaker{name: c.Name, timing: timingOf(c), only: c.Protocol == "airplay", override: c,
+		found: discovery.Device{ID: config.NormalID(c.ID), Name: c.Name}}
 	if at := net.JoinHostPort(c.Host, fmt.Sprint(c.Port)); s.only {
 		s.second = at
 	} else {
@@ -67,7 +85,7 @@ func timingOf(c config.Device) airplay.Timing {
 // AirPlay 1 where it does not, or refuses.
 func (p *playing) dial(ctx context.Context, s speaker) (player.Session, error) {
 	if s.second != "" {
-		session, err := airplay.Dial(ctx, s.second, s.airplay, &airplay.Config{Password: s.password, Timing: s.timing, Clock: p.clock})
+		session, err := airplay.Dial(ctx, s.second, s.airplay, &airplay.Config{Password: s.password, Credentials: p.credentials(s), Timing: s.timing, Clock: p.clock})
 		switch {
 		case err == nil:
 			if why := session.Facts().Reason; why != "" {
@@ -79,7 +97,8 @@ func (p *playing) dial(ctx context.Context, s speaker) (player.Session, error) {
 		}
 		fmt.Fprintf(p.stderr, "%s: %s; trying AirPlay 1\n", s.name, oneLine(err.Error()))
 	}
-	session, err := raop.Dial(ctx, s.address, s.info, &raop.Config{Password: s.password})
+	cfg := p.config(s)
+	session, err := raop.Dial(ctx, s.address, s.info, &cfg)
 	if err != nil {
 		return nil, err
 	}

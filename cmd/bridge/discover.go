@@ -12,6 +12,7 @@ import (
 
 	"airplay2mqtt/bridge"
 	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/bridge/vault"
 	"airplay2mqtt/discovery"
 )
 
@@ -27,6 +28,7 @@ func (w world) discover(ctx context.Context, args []string) error {
 	f := w.flags("discover")
 	path := f.String("config", "", configHelp)
 	asJSON := f.Bool("json", false, "write a JSON array, one object a device, as <base>/bridge/devices holds it")
+	verbose := f.Bool("v", false, "tell how each device is shown who we are, and why in that way")
 	long := f.Duration("for", 3*time.Second, "how long to listen")
 	interfaces := f.String("interfaces", "", "listen on these `names`, separated by commas (default: those of the configuration)")
 	if err := w.parse(f, args, 0, 0); err != nil {
@@ -43,13 +45,28 @@ func (w world) discover(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	list := listings(cfg, devices)
+	list := listings(cfg, devices, w.unlock("discover", cfg))
 	if *asJSON {
 		e := json.NewEncoder(w.stdout)
 		e.SetIndent("", "  ")
 		return e.Encode(list)
 	}
+	if *verbose && len(list) > 0 {
+		return w.proofs(list)
+	}
 	return w.table(list)
+}
+
+// proofs tells how each device is shown who we are, and why in that way.
+func (w world) proofs(list []bridge.Listing) error {
+	for _, l := range list {
+		fmt.Fprintf(w.stdout, "%s (%s, %s)\n  speaks   %s\n  pairing  %s\n  proof    %s: %s\n",
+			l.Name, l.ID, l.Model, strings.Join(l.Protocols, ", "), l.Pairing, l.Proof, l.ProofReason)
+		if l.Reason != "" {
+			fmt.Fprintf(w.stdout, "  note     %s\n", l.Reason)
+		}
+	}
+	return nil
 }
 
 // find listens for devices until the time is over, or until enough says so.
@@ -82,7 +99,7 @@ func (w world) find(ctx context.Context, cfg config.Config, long time.Duration, 
 }
 
 // listings describes what was found and what is configured, each device once.
-func listings(cfg config.Config, found map[string]discovery.Device) []bridge.Listing {
+func listings(cfg config.Config, found map[string]discovery.Device, v *vault.Vault) []bridge.Listing {
 	list := []bridge.Listing{}
 	for _, c := range cfg.Devices {
 		if c.Host == "" {
@@ -96,10 +113,10 @@ func listings(cfg config.Config, found map[string]discovery.Device) []bridge.Lis
 				break
 			}
 		}
-		list = append(list, bridge.List(d, c))
+		list = append(list, bridge.List(d, c, v))
 	}
 	for _, d := range found {
-		list = append(list, bridge.List(d, overrideOf(cfg, d)))
+		list = append(list, bridge.List(d, overrideOf(cfg, d), v))
 	}
 	slices.SortFunc(list, func(a, b bridge.Listing) int { return strings.Compare(a.Slug+a.ID, b.Slug+b.ID) })
 	return list

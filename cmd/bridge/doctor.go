@@ -13,6 +13,7 @@ import (
 
 	"airplay2mqtt/airplay"
 	"airplay2mqtt/airplay/ptp"
+	"airplay2mqtt/bridge"
 	"airplay2mqtt/discovery"
 	"airplay2mqtt/internal/nearest"
 	"airplay2mqtt/raop"
@@ -98,6 +99,7 @@ func (w world) doctor(ctx context.Context, args []string) error {
 	if d.cfg, err = w.load(*path); err != nil {
 		return err
 	}
+	d.vault = w.unlock("doctor", d.cfg)
 	if len(d.to) != 1 {
 		fmt.Fprintln(w.stderr, "bridge doctor: which speaker? say -to NAME or -to HOST:PORT, once")
 		return errUsage
@@ -135,7 +137,7 @@ func (d *doctor) examine(ctx context.Context) {
 		return
 	}
 	for _, step := range []func(context.Context) bool{
-		d.protocol, d.address, d.route, d.port, d.answers, d.agrees, d.asksTime, d.hearsSound,
+		d.protocol, d.pairing, d.address, d.route, d.port, d.answers, d.agrees, d.asksTime, d.hearsSound,
 	} {
 		if !step(ctx) || ctx.Err() != nil {
 			return
@@ -228,6 +230,23 @@ func (d *doctor) protocol(context.Context) bool {
 		return d.fails("protocol", why, "AirPlay 1 does not work with this speaker: "+why, "choose another speaker")
 	}
 	return d.note("protocol", statusOK, "AirPlay 1, %s", d.speaker.info.Model)
+}
+
+// pairing tells how the speaker is shown who we are.
+func (d *doctor) pairing(context.Context) bool {
+	l := bridge.List(d.speaker.found, d.speaker.override, d.vault)
+	if d.speaker.found.RAOP == nil && d.speaker.found.AirPlay == nil {
+		return d.note("pairing", statusSkipped, "what it announces is not known")
+	}
+	switch l.Pairing {
+	case "required":
+		return d.fails("pairing", l.ProofReason, "the speaker wants to be paired: "+l.ProofReason,
+			"pair with it: `bridge pair -to "+d.Speaker+"`")
+	case "failed":
+		return d.fails("pairing", l.ProofReason, "the pairing is not good any more: "+l.ProofReason,
+			"if that is right, pair again: `bridge pair -to "+d.Speaker+"`")
+	}
+	return d.note("pairing", statusOK, "%s: %s", l.Proof, l.ProofReason)
 }
 
 // address resolves the name of a host.

@@ -105,7 +105,7 @@ func TestTheDoctorNamesTheCause(t *testing.T) {
 		{name: "no password", rx: raoptest.Config{Password: "geheim"}, step: "password", cause: "none was given", todo: "-password"},
 		{name: "a wrong password", rx: raoptest.Config{Password: "geheim"}, args: []string{"-password", "offen"}, step: "password", cause: "refuses the password", todo: "correct"},
 		{name: "busy", rx: raoptest.Config{Busy: true}, step: "free", cause: "somebody else plays", todo: "when it is free"},
-		{name: "it wants to be paired", rx: raoptest.Config{Answers: map[string]int{"ANNOUNCE": 470}}, step: "password", cause: "paired", todo: "AirPlay settings"},
+		{name: "it wants to be paired", rx: raoptest.Config{Answers: map[string]int{"ANNOUNCE": 470}}, step: "password", cause: "paired", todo: "bridge pair"},
 		{name: "it refuses", rx: raoptest.Config{Answers: map[string]int{"SETUP": 500}}, step: "session", cause: "does not agree to play", todo: "report it"},
 		{name: "it crashes", rx: raoptest.Config{Breaks: map[string]raoptest.Break{"SETUP": raoptest.HalfHangsUp}}, step: "session", cause: "does not agree to play", todo: "off and on"},
 		{name: "a firewall, and it goes on", rx: raoptest.Config{NeverAsksTime: true}, step: "timing", cause: "does not reach this machine", todo: "allow UDP"},
@@ -191,7 +191,7 @@ func TestTheDoctorWritesJSON(t *testing.T) {
 	for _, c := range d.Checks {
 		steps = append(steps, c.Name+" "+c.Status)
 	}
-	want := "discovery skipped, protocol skipped, address ok, route ok, port ok, answer ok, password failed"
+	want := "discovery skipped, protocol skipped, pairing skipped, address ok, route ok, port ok, answer ok, password failed"
 	if got := strings.Join(steps, ", "); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

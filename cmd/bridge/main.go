@@ -56,6 +56,8 @@ func commands() []command {
 		{"demo", "[-o FILE.wav]", "the whole way on this machine, without broker or speaker", demoHelp, world.demo},
 		{"discover", "[-json] [-for 3s]", "list the speakers of the network", discoverHelp, world.discover},
 		{"play", "-to NAME|HOST:PORT FILE|URL|-", "play a sound on speakers, and end", playHelp, world.play},
+		{"pair", "[-remove] -to NAME|HOST:PORT", "pair with a device by the PIN that it shows", pairHelp, world.pair},
+		{"credentials", "export|import FILE", "take along what pairings have left", credentialsHelp, world.credentials},
 		{"probe", "[-json] FILE|URL|-", "ask what a sound is and whether it can be played", probeHelp, world.probe},
 		{"doctor", "[-json] -to NAME|HOST:PORT", "find out why a speaker stays silent", doctorHelp, world.doctor},
 		{"bench", "[-json] [-silent] -to NAME|HOST:PORT", "measure a speaker, and which latency it is good for", benchHelp, world.bench},

@@ -14,6 +14,7 @@ import (
 	"airplay2mqtt/audio/stream"
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/player"
+	"airplay2mqtt/bridge/vault"
 	"airplay2mqtt/discovery"
 
 	"golang.org/x/sync/errgroup"
@@ -39,6 +40,7 @@ func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 type playing struct {
 	world
 	cfg      config.Config
+	vault    *vault.Vault
 	to       list
 	volume   float64 // percent; negative: left as it is
 	password string
@@ -62,6 +64,7 @@ func (w world) play(ctx context.Context, args []string) error {
 	if p.cfg, err = w.load(*path); err != nil {
 		return err
 	}
+	p.vault = w.unlock("play", p.cfg)
 	switch {
 	case len(p.to) == 0:
 		err = errors.New("on which speaker? say -to NAME or -to HOST:PORT")
@@ -187,7 +190,7 @@ func (p *playing) known(name string) (speaker, bool) {
 		}
 	}
 	if _, _, err := net.SplitHostPort(name); err == nil {
-		return speaker{name: name, address: name}, true
+		return speaker{name: name, address: name, found: discovery.Device{Name: name}}, true
 	}
 	return speaker{}, false
 }
@@ -226,6 +229,9 @@ func (p *playing) of(c config.Device, s speaker) speaker {
 	}
 	if p.latency == 0 {
 		p.latency = c.Latency
+	}
+	if kind, _ := s.airplay.Pairing(); kind.NeedsUser() && s.address != "" && p.credentials(s).None() {
+		s.second = "" // in vain before somebody has typed a PIN
 	}
 	return s
 }

@@ -12,7 +12,7 @@ import (
 // bySecond is the way to a speaker that speaks AirPlay 2, once it is known that
 // something answers there: whether time can be kept, and a session.
 func (d *doctor) bySecond(ctx context.Context) {
-	for _, step := range []func(context.Context) bool{d.speaksSecond, d.address, d.route, d.port, d.clockPorts, d.agreesSecond} {
+	for _, step := range []func(context.Context) bool{d.speaksSecond, d.pairing, d.address, d.route, d.port, d.clockPorts, d.agreesSecond} {
 		if !step(ctx) || ctx.Err() != nil {
 			return
 		}
@@ -40,7 +40,7 @@ func (d *doctor) agreesSecond(ctx context.Context) bool {
 	defer cancel()
 	began := time.Now()
 	s, err := airplay.Dial(ctx, d.speaker.second, d.speaker.airplay,
-		&airplay.Config{Password: d.speaker.password, Timing: d.speaker.timing, Clock: d.clock})
+		&airplay.Config{Password: d.speaker.password, Credentials: d.credentials(d.speaker), Timing: d.speaker.timing, Clock: d.clock})
 	if err != nil {
 		cause, advice := secondCause(err)
 		return d.fails("session", err.Error(), cause, advice)
@@ -62,7 +62,7 @@ func secondCause(err error) (cause, advice string) {
 			"say -password, or set password for this device in the configuration"
 	case errors.Is(err, airplay.ErrPairing):
 		return "the speaker does not let this program in: it wants to be paired, or takes only members of its home",
-			"pair with it, or allow everybody on the same network in its AirPlay settings"
+			"pair with it (`bridge pair`), or allow everybody on the same network in its AirPlay settings"
 	case errors.Is(err, airplay.ErrBusy):
 		return "somebody else plays on the speaker", "try again when it is free"
 	case errors.Is(err, ptp.ErrPorts):

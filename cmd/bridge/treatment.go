@@ -96,7 +96,7 @@ func (d *doctor) agrees(ctx context.Context) bool {
 	d.tap = newTap()
 	d.tap.omit = func(n int) bool { return n%omitEvery == omitEvery-1 }
 	began := time.Now()
-	s, err := raop.Dial(ctx, d.addr.String(), d.speaker.info, d.tap.on(raop.Config{Password: d.speaker.password}))
+	s, err := raop.Dial(ctx, d.addr.String(), d.speaker.info, d.tap.on(d.config(d.speaker)))
 	if err != nil {
 		return d.refused(err)
 	}
@@ -119,8 +119,11 @@ func (d *doctor) refused(err error) bool {
 	case errors.Is(err, raop.ErrPassword):
 		return d.fails("password", err.Error(), "the speaker refuses the password that it was given", "correct the password")
 	case errors.Is(err, raop.ErrPairing):
-		return d.fails("password", err.Error(), "the speaker serves only who has been paired with it, which this program cannot do yet",
-			"allow everyone on the same network in its AirPlay settings, without a code")
+		return d.fails("password", err.Error(), "the speaker serves only who is paired with it",
+			"pair with it: `bridge pair -to "+d.Speaker+"`")
+	case errors.Is(err, raop.ErrImposter):
+		return d.fails("password", err.Error(), "the speaker is not the one that was paired, or was reset since",
+			"if that is right, pair again: `bridge pair -to "+d.Speaker+"`")
 	case errors.Is(err, raop.ErrBusy):
 		d.note("password", statusOK, "not asked for so far")
 		return d.fails("free", err.Error(), "somebody else plays on the speaker", "try again when it is free; if nobody plays, switch it off and on")

@@ -16,9 +16,9 @@ import (
 // has the picture. A row may end in /... for all packages below.
 var floors = map[string][]string{
 	// 5
-	"cmd/bridge": {"bridge", "bridge/config", "bridge/player", "airplay/ptp", "bridge/mqtt", "raop", "raop/raoptest", "airplay", "audio", "audio/stream", "audio/wav", "discovery", "internal/chime", "internal/nearest", "internal/ntp", "internal/rtp", "internal/rtsp"},
+	"cmd/bridge": {"bridge", "bridge/config", "bridge/player", "airplay/ptp", "bridge/mqtt", "bridge/vault", "raop", "raop/raoptest", "airplay", "airplay/pair", "audio", "audio/stream", "audio/wav", "discovery", "internal/chime", "internal/nearest", "internal/ntp", "internal/rtp", "internal/rtsp"},
 	// 4
-	"bridge": {"raop", "airplay", "airplay/film", "airplay/mediaserver", "airplay/ptp", "airplay/video", "audio/ffmpeg", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/atomicfile", "internal/chime", "internal/nearest"},
+	"bridge": {"raop", "airplay", "airplay/film", "airplay/mediaserver", "airplay/pair", "airplay/ptp", "airplay/video", "audio/ffmpeg", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/atomicfile", "internal/chime", "internal/nearest"},
 	// 3
 	"raop":                {"audio", "audio/alac", "audio/stream", "internal/legacy", "internal/pairing", "internal/parameter", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
 	"raop/raoptest":       {"audio", "audio/alac", "internal/legacy", "internal/rtsp", "internal/rtp", "internal/ntp"},
@@ -59,6 +59,7 @@ var floors = map[string][]string{
 	"bridge/media":  {},
 	"bridge/mqtt":   {},
 	"bridge/hass":   {},
+	"bridge/vault":  {"airplay", "internal/atomicfile"},
 
 	"internal/atomicfile": {},
 	"internal/chime":      {},
