@@ -119,6 +119,9 @@ func (a *annex) connect(number int) error {
 	if err != nil {
 		return err
 	}
+	// The wire of one that has ended a moment ago hangs on for as long as the
+	// kernel takes to forget its network.
+	_ = exec.Command("ip", "link", "delete", a.Interface).Run()
 	for _, command := range []string{
 		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", a.Interface, a.PID()),
 		fmt.Sprintf("address add 10.77.%d.1/30 dev %s", number, a.Interface),

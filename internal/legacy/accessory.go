@@ -5,6 +5,7 @@ import (
 	"crypto/ecdh"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha1"
 	"fmt"
 	"io"
 	"sync"
@@ -26,6 +27,7 @@ type AccessoryConfig struct {
 	WrongProof     bool // an imposter
 	WrongSignature bool // another one
 	EmptyAnswers   bool // 200 without a body: UxPlay over HTTP/1.1
+	LongProofs     bool // takes only proofs of 64 bytes: UxPlay 1.73.7
 }
 
 // An Accessory is a receiver's half: for fakes, which are receivers in tests
@@ -172,8 +174,19 @@ func (p *Peer) answerSetup(in []byte) rtsp.Response {
 	return refusal()
 }
 
+const longProof = 64
+
 func (p *Peer) checkProof(d plist.Dict) rtsp.Response {
-	proof, err := p.server.Answer(d.Bytes("pk"), d.Bytes("proof"))
+	theirs := d.Bytes("proof")
+	if p.a.cfg.LongProofs {
+		if len(theirs) != longProof {
+			resp := refusal()
+			resp.Header.Add("Server", uxPlay)
+			return resp
+		}
+		theirs = theirs[:sha1.Size]
+	}
+	proof, err := p.server.Answer(d.Bytes("pk"), theirs)
 	if err != nil {
 		p.server = nil
 		return refusal()

@@ -183,6 +183,16 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 	}
 }
 
+func TestProofsAreMadeLongForWhoWantsThemSo(t *testing.T) {
+	a := legacy.NewAccessory(legacy.AccessoryConfig{PIN: "1234", LongProofs: true})
+	if _, err := (legacy.Controller{Post: to(a.Connect())}).Setup(t.Context(), pin("1234")); err != nil {
+		t.Errorf("right PIN: %v", err)
+	}
+	if _, err := (legacy.Controller{Post: to(a.Connect())}).Setup(t.Context(), pin("4321")); !errors.Is(err, pairing.Because(pairing.WrongSecret)) {
+		t.Errorf("wrong PIN: got %v", err)
+	}
+}
+
 func TestAnotherDeviceIsNotTrusted(t *testing.T) {
 	mine := legacy.NewAccessory(legacy.AccessoryConfig{PIN: "1234"})
 	credentials, err := legacy.Controller{Post: to(mine.Connect())}.Setup(t.Context(), pin("1234"))

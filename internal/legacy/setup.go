@@ -1,6 +1,7 @@
 package legacy
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -11,7 +12,8 @@ import (
 	"airplay2mqtt/internal/srp"
 )
 
-const tagSize = 16
+// uxPlay is what UxPlay calls itself, after the Apple TV that it is like.
+const uxPlay = "AirTunes/220.68"
 
 // Setup pairs for good: it has the receiver show its PIN and asks pin for it,
 // which may take as long as a person takes.
@@ -56,6 +58,12 @@ func (c Controller) prove(ctx context.Context, client *srp.Client, proof []byte)
 	const step = "pair-setup-pin 2"
 	answer, err := c.askList(ctx, step, plist.Dict{"pk": client.Public, "proof": proof})
 	var e *pairing.Error
+	if errors.As(err, &e) && e.Code == 470 && e.Server == uxPlay {
+		// UxPlay 1.73.7 refuses proofs that have not 64 bytes, of which it
+		// looks at the first 20, and is ready for another. Later ones are not.
+		long := append(bytes.Clone(proof), make([]byte, longProof-len(proof))...)
+		answer, err = c.askList(ctx, step, plist.Dict{"pk": client.Public, "proof": long})
+	}
 	if errors.As(err, &e) && (e.Code == 470 || e.Code == 403) {
 		return &pairing.Error{Step: step, Reason: pairing.WrongSecret, Code: e.Code}
 	}

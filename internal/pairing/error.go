@@ -51,6 +51,7 @@ type Error struct {
 	Code   int           // of the response; 200 where it said so in other ways
 	Wait   time.Duration // for how long not to try again; 0: it did not say
 	Detail string        // what exactly, for the log; may be empty
+	Server string        // what the receiver calls itself, where it said so
 }
 
 func (e *Error) Error() string {
@@ -91,7 +92,7 @@ func Check(step string, resp rtsp.Response) error {
 	case 470:
 		reason = PINNeeded
 	}
-	return &Error{Step: step, Reason: reason, Code: resp.Code}
+	return &Error{Step: step, Reason: reason, Code: resp.Code, Server: resp.Header.Get("Server")}
 }
 
 // Nonsense is the error for an answer that makes none.
