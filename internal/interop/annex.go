@@ -13,7 +13,7 @@ import (
 )
 
 // envSid names the folder of the Debian sid that scripts/sid makes.
-const envSid = "AIRPLAY2MQTT_SID"
+const envSid = "INTEROP_SID"
 
 func sid() string {
 	if dir := os.Getenv(envSid); dir != "" {
