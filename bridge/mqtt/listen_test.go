@@ -61,6 +61,7 @@ func TestRetainedCommandsAreMarkedAndClearedWithoutAnEcho(t *testing.T) {
 		other, _ := run(t, mqtt.Config{Dial: h.dial}, nil)
 		synctest.Wait()
 		publish(t, other, kept("do/play", "x"))
+		synctest.Wait() // the broker says that it has it before it has handed it on
 		commands := &ear{}
 		c, _ := run(t, mqtt.Config{Dial: h.dial}, func(c *mqtt.Client) { c.Handle("do/+", commands.handle) })
 		synctest.Wait()
