@@ -25,6 +25,8 @@ func (p *Player) finished(ctx context.Context) {
 		l.sent()
 	}
 	switch {
+	case err == nil && p.away && len(p.loans()) == 0: // nobody has heard the end
+		p.fail(p.cause)
 	case err == nil && b.part == nil: // it is still being opened
 		p.halt()
 	case err == nil:

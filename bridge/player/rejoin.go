@@ -24,7 +24,8 @@ const (
 // heard. What is heard goes on, so that the next one joins it with a gap and
 // not from the beginning.
 type absent struct {
-	away  bool // it is lost, and another is dialled
+	away  bool  // it is lost, and another is dialled
+	cause error // why it is
 	doubt alarm
 	why   error // of the doubt
 	since time.Time
@@ -75,7 +76,7 @@ func (p *Player) lose(ctx context.Context, err error) {
 	}
 	p.cfg.Logger.Warn().Err(err).Msg("the session is lost; dial again and go on")
 	p.detach(ctx)
-	p.away = true
+	p.away, p.cause = true, err
 	p.look.off()
 	p.state.Status, p.state.Confidence = Buffering, ""
 	p.dial(ctx)

@@ -237,11 +237,11 @@ func TestWhatIsAskedForInTheGapIsDone(t *testing.T) {
 			h.set(func() { h.dialTake = 5 * time.Second })
 			h.session(0).hangUp(errCut)
 			time.Sleep(time.Minute)
-			if diff := cmp.Diff([]string{"p1 playback_started ", "p1 playback_finished ended"}, h.happened()); diff != "" {
+			if diff := cmp.Diff([]string{"p1 playback_started ", "p1 playback_failed error"}, h.happened()); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
-			if got := h.state().Status; got != player.Idle {
-				t.Errorf("status: got %v, want idle", got)
+			if got := h.state(); got.Status != player.Idle || got.Problem.Code == "" {
+				t.Errorf("state: got %v and %v, want idle and why nobody heard the end", got.Status, got.Problem)
 			}
 		})
 	})

@@ -126,12 +126,12 @@ func TestModernReceiverGetsLostPacketsAgain(t *testing.T) {
 }
 
 func TestModernReceiverWithAPassword(t *testing.T) {
-	study := interop.Open(t).Wing(t).Study
+	library := interop.Open(t).Wing(t).Library
 	tune := interop.Noise(340, time.Second)
-	ear := study.Listen()
-	play(t, tune, modern(t, study, airplay.Config{Clock: clock(t), Password: "geheim"}))
+	ear := library.Listen()
+	play(t, tune, modern(t, library, airplay.Config{Clock: clock(t), Password: "geheim"}))
 	ear.Hear(t, tune, interop.Exactly)
-	_, err := airplay.Dial(t.Context(), study.Address(), airplay.Info{}, &airplay.Config{Clock: clock(t), Password: "falsch"})
+	_, err := airplay.Dial(t.Context(), library.Address(), airplay.Info{}, &airplay.Config{Clock: clock(t), Password: "falsch"})
 	if err == nil {
 		t.Error("a wrong password is taken")
 	}

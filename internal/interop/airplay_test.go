@@ -232,7 +232,7 @@ func TestPasswordOfAirPlay2(t *testing.T) {
 	w := newWing(t)
 	for name, password := range map[string]string{"wrong": "geraten", "none": ""} {
 		t.Run(name, func(t *testing.T) {
-			s, err := w.try(w.Study, airplay.Config{Password: password})
+			s, err := w.try(w.Library, airplay.Config{Password: password})
 			if err == nil {
 				s.Close()
 			}
@@ -242,8 +242,8 @@ func TestPasswordOfAirPlay2(t *testing.T) {
 		})
 	}
 	tune := interop.Noise(75, time.Second)
-	ear := w.Study.Listen()
-	if err := stream.Play(t.Context(), open(t, tune), w.dial(w.Study, airplay.Config{})); err != nil {
+	ear := w.Library.Listen()
+	if err := stream.Play(t.Context(), open(t, tune), w.dial(w.Library, airplay.Config{})); err != nil {
 		t.Fatal(err)
 	}
 	ear.Hear(t, tune, interop.Exactly)

@@ -199,11 +199,12 @@ func TestVanishedReceiverLeavesDeviceIdle(t *testing.T) {
 	h, _, _ := playing(t)
 	at := time.Now()
 	h.kitchen.Vanish(t)
-	idle := h.client.Status(t, at, "kitchen", "idle")
+	// It may only have been switched off and on.
+	idle := h.client.State(t, at, "kitchen", 25*time.Second, func(s interop.State) bool { return s.State == "idle" })
 	if idle.LastError == nil || idle.LastError.Code != "device_offline" {
 		t.Errorf("last error: got %v, want device_offline", idle.LastError)
 	}
-	interop.Note(t, "receiver gone: idle after", milliseconds(idle.At.Sub(at)), "10 s at most")
+	interop.Note(t, "receiver gone: idle after", milliseconds(idle.At.Sub(at)), "20 s at most")
 	h.kitchen.Return(t)
 	ear := h.kitchen.Listen()
 	h.order(t, "play_file", "tune.wav")

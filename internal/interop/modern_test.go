@@ -22,7 +22,7 @@ func TestDiscoverListsModernReceivers(t *testing.T) {
 	interfaces := append(wing.Interfaces(), tv.Interface)
 	t.Setenv("AIRPLAY2MQTT_DISCOVERY_INTERFACES", strings.Join(interfaces, ","))
 	hosts := map[string]string{tv.Name: tv.Host}
-	for _, r := range []*interop.Receiver{wing.Salon, wing.Studio, wing.Study, wing.Attic} {
+	for _, r := range []*interop.Receiver{wing.Salon, wing.Studio, wing.Library, wing.Attic} {
 		hosts[r.Config.Name] = r.Host
 	}
 	found := map[string]device{}

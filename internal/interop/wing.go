@@ -20,7 +20,7 @@ import (
 // nqptp, each in an annex of its own.
 type Wing struct {
 	Salon, Studio *Receiver // plain
-	Study         *Receiver // wants the password "geheim"
+	Library       *Receiver // wants the password "geheim"
 	Attic         *Receiver // loses one packet in twenty
 }
 
@@ -33,7 +33,7 @@ func (w *Wing) Interfaces() []string {
 	return names
 }
 
-func (w *Wing) receivers() []*Receiver { return []*Receiver{w.Salon, w.Studio, w.Study, w.Attic} }
+func (w *Wing) receivers() []*Receiver { return []*Receiver{w.Salon, w.Studio, w.Library, w.Attic} }
 
 // early is by how much sooner than it is heard a frame comes out of
 // shairport-sync 5: with a buffer of nothing it plays nothing, and with one of
@@ -61,7 +61,7 @@ var wing = sync.OnceValues(func() (*Wing, error) {
 	}{
 		{&w.Salon, ReceiverConfig{Name: "Salon"}},
 		{&w.Studio, ReceiverConfig{Name: "Studio"}},
-		{&w.Study, ReceiverConfig{Name: "Study", Password: "geheim"}},
+		{&w.Library, ReceiverConfig{Name: "Library", Password: "geheim"}},
 		{&w.Attic, ReceiverConfig{Name: "Attic", Loss: 0.05}},
 	} {
 		building.Go(func() (err error) {
