@@ -182,3 +182,36 @@ func TestFirstSyncFollowsAFirstTimingThatIsLate(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatCannotBeAskedForInTimeIsSentTwice(t *testing.T) {
+	lost := func(i int) bool { return i == 15 || i == 31 }
+	// A receiver that was told of no latency worth speaking of never asks.
+	inHouse(t, raoptest.Config{Drop: lost, Buffer: 300 * time.Millisecond}, func(h *house) {
+		s := h.dial(raop.Config{Announce: time.Millisecond})
+		song := counting(3 * 44100)
+		tl := h.play(s, song, pace{from: leadIn})
+		time.Sleep(2 * time.Second)
+		h.heard(song, tl.At(0))
+		got := s.Stats()
+		if got.ResendAsked != 0 || got.Copies == 0 || got.Copies > got.Packets/3 {
+			h.Errorf("got %+v, want nothing asked for, and only the first packets sent twice", got)
+		}
+	})
+}
+
+func TestWhereVeryManyGetLostAllIsSentTwice(t *testing.T) {
+	inHouse(t, raoptest.Config{Drop: every(7)}, func(h *house) {
+		s := h.dial(raop.Config{})
+		h.play(s, counting(20*44100), pace{lead: time.Second})
+		if got := s.Stats(); got.Copies < got.Packets*3/4 {
+			h.Errorf("got %+v, want nearly all sent twice", got)
+		}
+	})
+	inHouse(t, raoptest.Config{Drop: every(50)}, func(h *house) {
+		s := h.dial(raop.Config{})
+		h.play(s, counting(20*44100), pace{lead: time.Second})
+		if got := s.Stats(); got.Copies != 0 {
+			h.Errorf("got %+v, want nothing sent twice where little gets lost", got)
+		}
+	})
+}

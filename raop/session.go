@@ -57,6 +57,7 @@ type Session struct {
 	tags     tagsToTell
 	agenda   [chores]time.Time // when each chore is due; zero: not at all
 	counts   Stats
+	again    again
 	recorded time.Time // when RECORD was answered
 	refusals refusals
 	remote   remoteState
@@ -85,6 +86,7 @@ type beat struct {
 	running   bool // there was no Flush after it
 	sent      bool // something was sent since RECORD or FLUSH
 	marker    bool // the next packet is the first of its line
+	count     int  // packets of the line that were sent
 	seq       uint16
 	next      uint32    // the time stamp behind the last packet
 	end       int64     // its frame on the line
@@ -113,6 +115,7 @@ type Stats struct {
 	Timings     uint64 // timing requests answered
 	ResendAsked uint64 // packets that the receiver asked for again
 	Resent      uint64 // of those, packets that were sent again
+	Copies      uint64 // packets sent once more without being asked for
 	Missed      uint64 // of those, packets that could not be heard any more
 }
 
@@ -194,7 +197,7 @@ func (s *Session) Start(ctx context.Context, tl stream.Timeline) error {
 	}
 	b.line = line{tl: tl, base: b.nextBase(tl.Time)}
 	b.next, b.end = b.line.base, tl.Frame
-	b.begun, b.running, b.marker, b.silence, b.used = true, true, true, false, now
+	b.begun, b.running, b.marker, b.silence, b.used, b.count = true, true, true, false, now, 0
 	lead := tl.Time.Add(s.offset).Sub(now)
 	b.announced = s.announce(lead)
 	b.remember(lead)
@@ -259,6 +262,7 @@ func (s *Session) WritePacket(p stream.Packet) error {
 		return err
 	}
 	s.send(b, now)
+	s.sendAgain(now)
 	return nil
 }
 
@@ -298,8 +302,10 @@ func (s *Session) stampNow(p stream.Packet, now time.Time) []byte {
 	}
 	b.ring.Keep(b.seq, len(packet), due)
 	b.seq++
+	b.count++
 	b.sent, b.marker, b.used = true, false, now
 	s.counts.Packets++
+	s.again.sent()
 	return packet
 }
 

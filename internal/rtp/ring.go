@@ -55,6 +55,17 @@ func (r *Ring) Find(seq uint16, now time.Time) []byte {
 	return b[:s.size]
 }
 
+// Left returns a packet that can still be heard, nil if there is none, and for
+// how long it can.
+func (r *Ring) Left(seq uint16, now time.Time) ([]byte, time.Duration) {
+	packet := r.Find(seq, now)
+	if packet == nil {
+		return nil, 0
+	}
+	s, _ := r.at(seq)
+	return packet, s.due.Sub(now)
+}
+
 // Passed tells whether a packet is remembered and cannot be heard any more.
 func (r *Ring) Passed(seq uint16, now time.Time) bool {
 	if r == nil {
