@@ -52,6 +52,9 @@ func (a *again) wants(after uint16, left time.Duration, now time.Time) bool {
 
 // sendAgain sends the packets whose copies are due after the newest one.
 func (s *Session) sendAgain(now time.Time) {
+	if s.cfg.Single {
+		return
+	}
 	for _, after := range [...]uint16{firstCopy, secondCopy} {
 		if packet := s.copyOf(after, now); packet != nil {
 			s.send(packet, now)

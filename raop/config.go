@@ -43,6 +43,9 @@ type Config struct {
 	// that is more. Plain: the time from Start to the first frame, for
 	// receivers that take the number at its word.
 	Announce time.Duration
+	// Single never sends a packet twice unasked, for who measures how many get
+	// lost.
+	Single bool
 	// Offset makes the receiver later than others, or earlier if negative, by
 	// up to 2 s. See Session.SetOffset.
 	Offset time.Duration

@@ -439,10 +439,11 @@ func (s *Session) Err() error {
 const goodbye = 2 * time.Second
 
 // Close says goodbye to the receiver, which falls silent, and waits for the
-// session's goroutines. It takes no longer than two seconds and may be called
-// again.
+// session's goroutines. A sound that has just ended is played to its end. It
+// takes no longer than three seconds and may be called again.
 func (s *Session) Close() error {
 	s.bye.Do(func() {
+		s.playOut()
 		s.leaving.Store(true)
 		if s.Err() == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), goodbye)
@@ -456,6 +457,28 @@ func (s *Session) Close() error {
 	})
 	s.wg.Wait()
 	return nil
+}
+
+// playOut waits until the receiver has played what it was sent, if that is next
+// to nothing: the silence behind the last frame of a sound. Receivers are some
+// milliseconds late, and throw away what they have when they are told to stop.
+func (s *Session) playOut() {
+	const nothing = 300 * time.Millisecond
+	s.mu.Lock()
+	left := time.Duration(0)
+	if b := &s.beat; b.running {
+		left = time.Until(b.line.tl.At(b.end).Add(s.offset))
+	}
+	s.mu.Unlock()
+	if left > nothing {
+		return
+	}
+	t := time.NewTimer(left)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.over:
+	}
 }
 
 // fail ends the session; the first reason counts. It does not wait for the

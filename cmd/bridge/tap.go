@@ -50,6 +50,7 @@ func newTap() *tap {
 
 // on puts the tap between a session and the network.
 func (t *tap) on(cfg raop.Config) *raop.Config {
+	cfg.Single = true // what is lost is to be seen
 	cfg.DialContext = t.dial
 	cfg.ListenPacket = func(network, address string) (net.PacketConn, error) {
 		c, err := net.ListenPacket(network, address)

@@ -41,7 +41,7 @@ func TestDiscoverListsReceivers(t *testing.T) {
 	house := interop.Open(t)
 	house.NeedMDNS(t)
 	list := discover(t, house, t.TempDir(), "-interfaces", "lo")
-	for _, r := range []*interop.Receiver{house.Kitchen, house.Bath, house.Loft} {
+	for _, r := range []*interop.Receiver{house.Kitchen, house.Bath, house.Loft, house.Study} {
 		i := slices.IndexFunc(list, func(l listing) bool { return l.Name == r.Config.Name })
 		if i < 0 {
 			t.Errorf("%s is not in %v", r.Config.Name, list)
@@ -51,8 +51,8 @@ func TestDiscoverListsReceivers(t *testing.T) {
 			t.Errorf("got %+v, want %s at %s", got, r.Config.Name, r.Address())
 		}
 	}
-	if len(list) != 3 {
-		t.Errorf("got %d devices, want 3: %v", len(list), list)
+	if len(list) != 4 {
+		t.Errorf("got %d devices, want 4: %v", len(list), list)
 	}
 }
 

@@ -75,6 +75,7 @@ func (h *pairedHouse) playsAgain(t *testing.T) {
 	at := time.Now()
 	h.house.StartAgain(t, h.bridge)
 	h.client.Wait(t, at, "airplay/telly/state/pairing", 10*time.Second, func(s string) bool { return s == "paired" })
+	h.client.Wait(t, at, "airplay/bridge/state", 10*time.Second, func(s string) bool { return s == "online" })
 	at = h.client.Publish(t, "airplay/telly/prepare", "30")
 	got := h.client.Result(t, at, "telly", "prepare")
 	if got.Error == nil || !strings.Contains(got.Error.Message, "announce") {
