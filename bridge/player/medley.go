@@ -53,11 +53,16 @@ func (m *medley) Len() int64 { return -1 }
 
 // Read is for the stream.
 func (m *medley) Read(dst []audio.Frame) (n int, err error) {
+	var last *part
 	for n < len(dst) {
 		p, room, err := m.turn(len(dst) - n)
 		if err != nil {
 			return n, held(n, err)
 		}
+		if n > 0 && p != last {
+			return n, nil // or the noise that one needs would be added to the end of another
+		}
+		last = p
 		got, err := p.src.Read(dst[n : n+room])
 		if got < 0 || got > room {
 			got, err = 0, fmt.Errorf("player: the sound gave %d frames for %d", got, room)

@@ -113,18 +113,6 @@ func TestModernReceiverIsPausedAndResumed(t *testing.T) {
 	}
 }
 
-func TestModernReceiverGetsLostPacketsAgain(t *testing.T) {
-	attic := interop.Open(t).Wing(t).Attic
-	s := modern(t, attic, airplay.Config{Clock: clock(t)})
-	tune := interop.Noise(330, 5*time.Second)
-	ear := attic.Listen()
-	play(t, tune, s)
-	ear.Hear(t, tune, interop.Exactly)
-	if st := s.Stats(); st.Resent == 0 {
-		t.Errorf("got %+v, want packets sent again", st)
-	}
-}
-
 func TestModernReceiverWithAPassword(t *testing.T) {
 	library := interop.Open(t).Wing(t).Library
 	tune := interop.Noise(340, time.Second)
