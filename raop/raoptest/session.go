@@ -462,10 +462,14 @@ func (s *session) next(now time.Time) (p packet, due time.Time, joined bool, wai
 		}
 		s.queue = s.queue[1:]
 		length := time.Duration(len(p.frames)) * time.Second / 44100
-		if p.came.Sub(due) < length {
-			break
+		if p.came.Sub(due) >= length {
+			s.r.note(func(l *Log) { l.Late++ })
+			continue
 		}
-		s.r.note(func(l *Log) { l.Late++ })
+		if s.playing && int32(p.time-s.nextTime) < 0 {
+			continue // a second copy of what has just been heard
+		}
+		break
 	}
 	if s.playing {
 		if hole := int(p.seq - s.lastSeq - 1); hole > 0 && hole < 1000 {
