@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,8 @@ import (
 	"airplay2mqtt/internal/memnet"
 	"airplay2mqtt/raop"
 	"airplay2mqtt/raop/raoptest"
+
+	"github.com/rs/zerolog"
 )
 
 // announce has discovery find an AirPlay 2 receiver, on a host of its own.
@@ -97,6 +100,53 @@ func TestADeviceThatKeepsNoTimeIsAFailureWithItsCause(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 		h.until("airplay/samsung/event", `"playback_failed"`)
+	})
+}
+
+// Ports below 1024 need a right. Without it NTP is tried, and who keeps time by
+// PTP only is a failure that says how the right is granted.
+func TestWithoutTheRightToThePortsOfPTP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log lockedBuffer
+		s := settings(t)
+		h, _ := buildLogging(t, s, zerolog.New(&log), raoptest.Config{Name: "Kitchen"})
+		if err := h.stop(); err != nil {
+			t.Fatal(err)
+		}
+		h.denied = syscall.EACCES
+		h.moveIn(s)
+		want := h.tone("tone.wav", 1)
+		pod := h.announce("10.0.0.30", airplaytest.HomePod())
+		h.announce("10.0.0.31", airplaytest.Sonos())
+		h.until("airplay/homepod/availability", "online")
+		h.until("airplay/sonos/availability", "online")
+		h.say("homepod/play_file", `{"path":"tone.wav","transaction":"t1"}`)
+		if code := h.result("homepod", "t1"); code != "" {
+			t.Fatalf("got %s, want ok: it keeps time by NTP as well", code)
+		}
+		h.until("airplay/homepod/state", `"state":"idle"`)
+		if got := heardBy(pod); !slices.Equal(got, want) {
+			t.Errorf("heard %d samples, not the %d that were in the file", len(got), len(want))
+		}
+		begun := time.Now()
+		h.say("sonos/play_file", `{"path":"tone.wav","transaction":"t2"}`)
+		if code := h.result("sonos", "t2"); code != "no_clock" {
+			t.Errorf("got %q, want no_clock", code)
+		}
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("took %v, want 5 s at most", took)
+		}
+		h.until("airplay/sonos/event", `"playback_failed"`)
+		for what, said := range map[string]string{
+			"the state": h.until("airplay/sonos/state", `"no_clock"`), "the result": h.latest("airplay/sonos/result"),
+			"the event": h.latest("airplay/sonos/event"), "the log": log.String(),
+		} {
+			for _, help := range []string{"net.ipv4.ip_unprivileged_port_start=319", "setcap cap_net_bind_service", "AmbientCapabilities"} {
+				if !strings.Contains(said, help) {
+					t.Errorf("%s does not say %s: %s", what, help, said)
+				}
+			}
+		}
 	})
 }
 

@@ -38,6 +38,7 @@ type house struct {
 	found  chan discovery.Event
 	asleep atomic.Int64 // how long the machine was, in nanoseconds
 	call   chan string  // where speakers call when their buttons are pressed
+	denied error        // why the bridge does not get the ports of PTP; nil: it does
 	stop   func() error
 	log    zerolog.Logger
 }
@@ -102,7 +103,7 @@ func (h *house) moveIn(s config.Config) {
 		Browse:       h.browse,
 		DialBroker:   func(context.Context) (net.Conn, error) { return h.broker.Load().Pipe(), nil },
 		DialContext:  us.DialContext,
-		ListenPacket: us.ListenPacket,
+		ListenPacket: h.ports(us),
 		Listen:       us.Listen,
 		Slept:        func() time.Duration { return time.Duration(h.asleep.Load()) },
 		Announce: func(ctx context.Context, i discovery.Instance) error {
@@ -129,6 +130,16 @@ func (h *house) moveIn(s config.Config) {
 	}
 	h.t.Cleanup(func() { _ = h.stop() })
 	h.until("airplay/bridge/state", "online")
+}
+
+// ports is how the bridge gets UDP ports, those below 1024 only as it may.
+func (h *house) ports(us *memnet.Host) func(network, address string) (net.PacketConn, error) {
+	return func(network, address string) (net.PacketConn, error) {
+		if _, port, err := net.SplitHostPort(address); err == nil && (port == "319" || port == "320") && h.denied != nil {
+			return nil, &net.OpError{Op: "listen", Net: network, Err: os.NewSyscallError("bind", h.denied)}
+		}
+		return us.ListenPacket(network, address)
+	}
 }
 
 // startBroker starts a broker that remembers nothing.
