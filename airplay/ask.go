@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"airplay2mqtt/internal/features"
 	"airplay2mqtt/internal/plist"
 	"airplay2mqtt/internal/rtsp"
 )
@@ -46,6 +47,7 @@ func (i Info) told(said plist.Dict) Info {
 	}
 	if f, ok := number64(said["statusFlags"]); ok {
 		i.Flags = f
+		i.Password = i.Password || features.Flags(f).Has(features.PasswordRequired)
 	}
 	return i
 }

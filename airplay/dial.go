@@ -9,6 +9,7 @@ import (
 
 	"airplay2mqtt/internal/features"
 	"airplay2mqtt/internal/hap"
+	"airplay2mqtt/internal/pairing"
 	"airplay2mqtt/internal/plist"
 	"airplay2mqtt/internal/rtsp"
 )
@@ -22,8 +23,8 @@ import (
 // If the receiver refuses the way of pairing or of keeping time, the others
 // are tried, each on a connection of its own. ctx bounds dialling, not the
 // session. Errors name the step that failed, and wrap ErrPassword, ErrBusy,
-// ErrPairing, ErrNoClock, ErrTiming, ErrNotAirPlay2, ptp.ErrPorts or a
-// *StatusError where these apply.
+// ErrPairing, ErrImposter, ErrNoClock, ErrTiming, ErrNotAirPlay2, ptp.ErrPorts
+// or a *StatusError where these apply.
 func Dial(ctx context.Context, address string, info Info, cfg *Config) (*Session, error) {
 	d := &dialer{address: address, info: info, cfg: cfg.withDefaults()}
 	s, err := d.dial(ctx)
@@ -227,6 +228,8 @@ func (s *Session) choose() {
 // explain adds to an error what a caller can decide on.
 func (d *dialer) explain(err error) error {
 	switch code := status(err); {
+	case d.proofs != nil && d.proofs[0] == byCredentials && errors.Is(err, pairing.Because(pairing.Imposter)):
+		return fmt.Errorf("%w: %w", ErrImposter, err)
 	case (code == 401 || errors.Is(err, errRejected)) && d.cfg.Password != "":
 		return fmt.Errorf("%w, and refused the one it was given: %w", ErrPassword, err)
 	case code == 401 || errors.Is(err, errRejected) && d.info.Password:

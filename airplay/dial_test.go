@@ -13,6 +13,7 @@ import (
 
 	"airplay2mqtt/airplay"
 	"airplay2mqtt/airplay/airplaytest"
+	"airplay2mqtt/airplay/pair"
 	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/audio/stream"
 	"airplay2mqtt/audio/stream/streamtest"
@@ -100,18 +101,49 @@ func TestPasswords(t *testing.T) {
 		{"digest, none", "", airplaytest.DigestPassword("geheim"), airplay.ErrPassword},
 	} {
 		inHouse(t, c.rx, func(h *house) {
-			s, err := h.try(airplay.Config{Password: c.password})
-			if !errors.Is(err, c.want) {
-				h.Errorf("%s: got %v, want %v", c.name, err, c.want)
-			}
-			if err != nil && (strings.Contains(err.Error(), "geheim") || strings.Contains(err.Error(), "falsch")) {
-				h.Errorf("%s: the error tells a password: %v", c.name, err)
-			}
-			if s != nil {
-				s.Close()
+			// What a receiver says when it is asked is as good as its record.
+			for what, info := range map[string]airplay.Info{"announced": airplay.ParseInfo(h.rx.TXT()), "asked": {}} {
+				s, err := airplay.Dial(h.Context(), h.rx.Addr(), info, h.config(airplay.Config{Password: c.password}))
+				if !errors.Is(err, c.want) {
+					h.Errorf("%s, %s: got %v, want %v", c.name, what, err, c.want)
+				}
+				if err != nil && (strings.Contains(err.Error(), "geheim") || strings.Contains(err.Error(), "falsch")) {
+					h.Errorf("%s, %s: the error tells a password: %v", c.name, what, err)
+				}
+				if s != nil {
+					s.Close()
+				}
 			}
 		})
 	}
+}
+
+func TestOnlyTheReceiverThatWasPairedIsTrusted(t *testing.T) {
+	inHouse(t, airplaytest.AppleTV("1234"), func(h *house) {
+		p, err := pair.Start(h.Context(), h.rx.Addr(), airplay.ParseInfo(h.rx.TXT()), &pair.Config{DialContext: h.us.DialContext})
+		if err != nil {
+			h.Fatal(err)
+		}
+		defer p.Close()
+		ours, err := p.Finish(h.Context(), "1234")
+		if err != nil {
+			h.Fatal(err)
+		}
+		h.dial(airplay.Config{Credentials: ours}).Close()
+		for what, forge := range map[string]func(c *airplay.Credentials){
+			"key": func(c *airplay.Credentials) { c.ReceiverKey = make([]byte, 32) }, "name": func(c *airplay.Credentials) { c.ReceiverID = "somebody" },
+		} {
+			c := ours
+			forge(&c)
+			if _, err := h.try(airplay.Config{Credentials: c}); !errors.Is(err, airplay.ErrImposter) {
+				h.Errorf("another %s: got %v, want ErrImposter", what, err)
+			}
+		}
+		h.rx.Forget()
+		if _, err := h.try(airplay.Config{Credentials: ours}); !errors.Is(err, airplay.ErrPairing) || errors.Is(err, airplay.ErrImposter) {
+			h.Errorf("one that has forgotten us: got %v, want ErrPairing", err)
+		}
+	})
 }
 
 func TestRefusalsAreTold(t *testing.T) {

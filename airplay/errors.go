@@ -16,6 +16,9 @@ var (
 	ErrBusy = errors.New("the receiver is busy")
 	// ErrPairing: the receiver serves only who has been paired with it.
 	ErrPairing = errors.New("the receiver wants to be paired")
+	// ErrImposter: the receiver does not show that it is the one that was
+	// paired.
+	ErrImposter = errors.New("the receiver is not the one that was paired, or was reset since")
 	// ErrNoClock: the receiver does not keep time with us, so that it would
 	// stay silent behind all its answers.
 	ErrNoClock = errors.New("the receiver accepts everything and does not keep time with us, so it would stay silent")

@@ -89,8 +89,8 @@ func (d *device) dialSecond(ctx context.Context, t *target) (player.Session, err
 			return d.attend(s, address, func() {}), nil
 		}
 		last = err
-		if errors.Is(err, airplay.ErrPairing) {
-			d.refused(false)
+		if imposter := errors.Is(err, airplay.ErrImposter); imposter || errors.Is(err, airplay.ErrPairing) {
+			d.refused(imposter)
 		}
 		if ctx.Err() != nil || !unreachable(err) {
 			return nil, err
@@ -117,7 +117,7 @@ func (t *target) fallsBack(err error) bool {
 	if !t.speaksRAOP || t.raop.Unplayable() != "" || len(t.addresses) == 0 {
 		return false
 	}
-	for _, final := range []error{airplay.ErrPassword, airplay.ErrBusy} {
+	for _, final := range []error{airplay.ErrPassword, airplay.ErrBusy, airplay.ErrImposter} {
 		if errors.Is(err, final) {
 			return false
 		}

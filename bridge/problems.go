@@ -175,7 +175,7 @@ func secondCode(err error) string {
 		return "password_required"
 	case errors.Is(err, airplay.ErrBusy), errors.Is(err, airplay.ErrClosedByReceiver):
 		return "busy"
-	case errors.Is(err, airplay.ErrPairing):
+	case errors.Is(err, airplay.ErrPairing), errors.Is(err, airplay.ErrImposter):
 		return "pairing_required"
 	case errors.Is(err, airplay.ErrNoClock), errors.Is(err, airplay.ErrTiming), errors.Is(err, ptp.ErrPorts):
 		return "no_clock"

@@ -63,6 +63,8 @@ func secondCause(err error) (cause, advice string) {
 	case errors.Is(err, airplay.ErrPairing):
 		return "the speaker does not let this program in: it wants to be paired, or takes only members of its home",
 			"pair with it (`bridge pair`), or allow everybody on the same network in its AirPlay settings"
+	case errors.Is(err, airplay.ErrImposter):
+		return "the speaker is not the one that was paired, or was reset since", "if that is right, pair with it again (`bridge pair`)"
 	case errors.Is(err, airplay.ErrBusy):
 		return "somebody else plays on the speaker", "try again when it is free"
 	case errors.Is(err, ptp.ErrPorts):
