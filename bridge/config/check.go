@@ -246,6 +246,8 @@ func (r *reading) checkAddress(key string, d *Device) {
 	case d.Host == "":
 	case strings.ContainsAny(d.Host, "/ @") || strings.Contains(d.Host, "://"):
 		r.wrong(key+".host", "%q is no host name or address", d.Host)
+	case numeric(d.Host) && !isAddress(d.Host):
+		r.wrong(key+".host", "%q is no address: it has four numbers from 0 to 255, such as 192.168.1.20", d.Host)
 	case d.Port == 0:
 		r.wrong(key+".port", "is missing: 5000 is usual for AirPlay 1, 7000 for newer devices; `bridge discover` shows it")
 	}
@@ -276,19 +278,32 @@ func (r *reading) checkMedia() {
 
 var hostName = regexp.MustCompile(`^(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
 
+func isAddress(s string) bool { _, err := netip.ParseAddr(s); return err == nil }
+
 // CheckHost tells whether a row of media.allow or media.deny is a host name
 // (*.example.org for all below it), an address or a network.
 func CheckHost(row string) error {
-	if _, err := netip.ParseAddr(row); err == nil {
+	if isAddress(row) {
 		return nil
 	}
 	if _, err := netip.ParsePrefix(row); err == nil {
 		return nil
 	}
-	if !strings.Contains(row, "/") && hostName.MatchString(row) {
+	switch {
+	case numeric(row):
+		return fmt.Errorf("%q is no address: it has four numbers from 0 to 255, such as 192.168.1.5", row)
+	case !strings.Contains(row, "/") && hostName.MatchString(row):
 		return nil
 	}
 	return fmt.Errorf("%q is no host name, address or network such as nas.local, 192.168.1.5 or 10.0.0.0/8", row)
+}
+
+// numeric tells whether a row can only be meant as an IPv4 address: no host's
+// name ends in a number (RFC 3696).
+func numeric(row string) bool {
+	row = strings.TrimSuffix(row, ".")
+	last := row[strings.LastIndex(row, ".")+1:]
+	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
 // NormalID writes a hardware address as devices are known by: twelve hex

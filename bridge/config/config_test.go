@@ -40,7 +40,8 @@ devices:
   - {latency: fast}
 media:
   max_download: lots
-  allow: [not a host]
+  allow: [not a host, 300.1.1.1, 10.0.0, nas.1a]
+  level: debug
 log: {level: loud, format: [json]}
 `
 	_, err := config.Parse("config.yaml", []byte(text), nil)
@@ -62,12 +63,18 @@ log: {level: loud, format: [json]}
 		`config.yaml:9: "fast" is no latency`,
 		`config.yaml:11: "lots" is no size`,
 		`config.yaml:12: media.allow[0]: "not a host" is no host name`,
-		`config.yaml:13: log.level: "loud" is not one of`,
-		`config.yaml:13: a text is wanted here`,
+		`config.yaml:12: media.allow[1]: "300.1.1.1" is no address`,
+		`config.yaml:12: media.allow[2]: "10.0.0" is no address`,
+		`config.yaml:13: unknown key "level", did you mean log.level?`,
+		`config.yaml:14: log.level: "loud" is not one of`,
+		`config.yaml:14: a text is wanted here`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("not told: %s", want)
 		}
+	}
+	if strings.Contains(got, "nas.1a") {
+		t.Error("a host name that ends in a letter was refused")
 	}
 	for i := 1; i < len(mistakes); i++ {
 		if mistakes[i].Line < mistakes[i-1].Line {
@@ -191,6 +198,23 @@ func TestFilesThatAreNamedMustBeReadable(t *testing.T) {
 	_, err := config.Parse("c", []byte("mqtt:\n  server: mqtts://b\n  ca_file: "+ca+"\n  password_file: "+dir+"/none\n"), nil)
 	if err == nil || !strings.Contains(err.Error(), "c:4: mqtt.password_file: open") {
 		t.Errorf("got %v, want one mistake, in line 4", err)
+	}
+}
+
+func TestSuggestions(t *testing.T) {
+	for text, want := range map[string]string{
+		"server: mqtt://x":                                   `did you mean mqtt.server?`,
+		"mqtt: {format: json}":                               `did you mean log.format?`,
+		"devices: [{name: A, latency: chme}]":                `did you mean "chime"?`,
+		"announcements: {policy: dukc}":                      `did you mean "duck"?`,
+		"log: {level: dbug}":                                 `did you mean "debug"?`,
+		"devices: [{name: A, host: 10.0.0.300, port: 5000}]": `"10.0.0.300" is no address`,
+		"brightness: 3":                                      `known here: mqtt, `,
+	} {
+		_, err := config.Parse("c", []byte(text), nil)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
 	}
 }
 

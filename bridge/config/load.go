@@ -2,10 +2,12 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"regexp"
 	"sort"
 	"strconv"
@@ -143,7 +145,7 @@ func (r *reading) explain(said string) Mistake {
 	}
 	if f := unknownField.FindStringSubmatch(m.Text); f != nil {
 		known := keysOf(f[2])
-		m.Text = fmt.Sprintf("unknown key %q%s", f[1], nearest.Hint(f[1], known))
+		m.Text = fmt.Sprintf("unknown key %q%s", f[1], cmp.Or(nearest.Hint(f[1], known), elsewhere(f[1])))
 		if !strings.Contains(m.Text, "did you mean") {
 			m.Text += "; known here: " + strings.Join(known, ", ")
 		}
@@ -156,6 +158,22 @@ func (r *reading) explain(said string) Mistake {
 		}
 	}
 	return m
+}
+
+// elsewhere is where a key stands that is known, but not where it was written:
+// the end of a sentence, or "".
+func elsewhere(key string) string {
+	var places []string
+	cfg := Default()
+	each(reflect.ValueOf(&cfg).Elem(), "", func(path string, _ reflect.Value) {
+		if strings.HasSuffix(path, "."+key) {
+			places = append(places, path)
+		}
+	})
+	if len(places) == 0 {
+		return ""
+	}
+	return ", did you mean " + strings.Join(places, " or ") + "?"
 }
 
 func wanted(goType string) string {

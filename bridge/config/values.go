@@ -2,10 +2,14 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"airplay2mqtt/internal/nearest"
 
 	"gopkg.in/yaml.v3"
 )
@@ -26,7 +30,7 @@ func ParseLatency(s string) (Latency, error) {
 		d, err = time.ParseDuration(s + "ms")
 	}
 	if err != nil || d < 100*time.Millisecond || d > 10*time.Second {
-		return 0, fmt.Errorf("%q is no latency: chime, normal, robust, or 100ms to 10s", s)
+		return 0, fmt.Errorf("%q is no latency: chime, normal, robust, or 100ms to 10s%s", s, nearest.Hint(s, slices.Sorted(maps.Keys(latencies))))
 	}
 	return Latency(d), nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/internal/nearest"
 )
 
 const checkHelp = `Every mistake is told at once, with its line. Exit status 0 means that the
@@ -41,6 +43,17 @@ func (w world) explain(cfg config.Config) {
 	for _, folder := range cfg.Media.Folders {
 		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
 			fmt.Fprintf(w.stdout, "  note: the media folder %s does not exist; play_file will find nothing in it\n", folder)
+		}
+	}
+	var names []string
+	for _, d := range cfg.Devices {
+		names = append(names, d.Name)
+	}
+	for _, g := range cfg.Groups {
+		for _, m := range g.Members {
+			if meant := nearest.Word(m, names); meant != "" && !strings.EqualFold(meant, m) {
+				fmt.Fprintf(w.stdout, "  note: %s, of the group %s, is no configured device, did you mean %q?\n", m, g.Name, meant)
+			}
 		}
 	}
 	if !cfg.Discovery.MDNS && len(cfg.Devices) == 0 {

@@ -11,6 +11,7 @@ import (
 	"airplay2mqtt/audio/wav"
 	main "airplay2mqtt/cmd/bridge"
 	"airplay2mqtt/internal/chime"
+	"airplay2mqtt/raop/raoptest"
 )
 
 // bridge runs the program in an empty folder.
@@ -89,6 +90,30 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestCheckNotesMembersThatAreMisspelt(t *testing.T) {
+	t.Chdir(t.TempDir())
+	text := "devices: [{name: Kitchen}, {name: Porch}]\ngroups: [{name: Down, members: [kichen, porch, Hall]}]\n"
+	if err := os.WriteFile("config.yaml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, _ := here(t, "check")
+	if code != 0 || !strings.Contains(out, `kichen, of the group Down, is no configured device, did you mean "Kitchen"?`) || strings.Count(out, "did you mean") != 1 {
+		t.Errorf("got exit %d and %s, want 0 and one note", code, out)
+	}
+}
+
+func TestPlayAdvisesAPassword(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "bell.wav")
+	r := receiver(t, raoptest.Config{Password: "right"})
+	for _, args := range [][]string{{"bell.wav"}, {"-password", "hunter2", "bell.wav"}} {
+		code, _, stderr := here(t, append([]string{"play", "-to", r.Addr()}, args...)...)
+		if code != 1 || !strings.Contains(stderr, "say -password, or set password for this device") || strings.Contains(stderr, "hunter2") {
+			t.Errorf("%v: got exit %d and %q, want 1 and what to do", args, code, stderr)
+		}
+	}
+}
+
 func TestDiscoverWithoutDiscoveryListsWhatIsConfigured(t *testing.T) {
 	t.Chdir(t.TempDir())
 	text := "discovery: {mdns: false}\ndevices:\n  - {name: Kitchen, host: 127.0.0.1, port: 5001}\n  - {name: Hall, host: hall.local, port: 7000}\n"
@@ -131,15 +156,14 @@ func TestPlayTellsWhatIsWrongWithTheFileBeforeItDials(t *testing.T) {
 	}
 }
 
-func TestProbe(t *testing.T) {
-	t.Chdir(t.TempDir())
-	if err := os.WriteFile("page.mp3", []byte("<!doctype html><html></html>"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Create("bell.wav")
+// write writes the doorbell to a file.
+func write(t *testing.T, file string) {
+	t.Helper()
+	f, err := os.Create(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer f.Close()
 	w, err := wav.NewWriter(f, chime.Rate)
 	if err == nil {
 		err = w.Write(chime.Doorbell())
@@ -150,7 +174,14 @@ func TestProbe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Close()
+}
+
+func TestProbe(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("page.mp3", []byte("<!doctype html><html></html>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write(t, "bell.wav")
 	var report map[string]any
 	code, out, stderr := here(t, "probe", "-json", "bell.wav")
 	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 {

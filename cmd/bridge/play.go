@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"airplay2mqtt/airplay"
 	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/audio"
 	"airplay2mqtt/audio/stream"
@@ -16,6 +17,7 @@ import (
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/bridge/vault"
 	"airplay2mqtt/discovery"
+	"airplay2mqtt/raop"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -129,7 +131,7 @@ func (p *playing) dialAll(ctx context.Context) ([]player.Session, error) {
 		g.Go(func() error {
 			s, err := p.dial(ctx, t)
 			if err != nil {
-				return fmt.Errorf("%s: %w", t.name, err)
+				return fmt.Errorf("%s: %w%s", t.name, err, advice(err))
 			}
 			sessions[i] = s
 			if p.volume >= 0 {
@@ -146,6 +148,18 @@ func (p *playing) dialAll(ctx context.Context) ([]player.Session, error) {
 		}
 	}
 	return standing, err
+}
+
+// advice is what to do about a speaker that does not let us in, as the end of
+// a sentence.
+func advice(err error) string {
+	switch {
+	case errors.Is(err, raop.ErrPassword), errors.Is(err, airplay.ErrPassword):
+		return ": say -password, or set password for this device in the configuration"
+	case errors.Is(err, raop.ErrPairing), errors.Is(err, airplay.ErrPairing):
+		return ": `bridge pair` pairs with it"
+	}
+	return ""
 }
 
 func hangUp(sessions []player.Session) {
