@@ -193,6 +193,7 @@ func TestAThousandAnnouncementsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := settings(t)
 		s.Announcements.PerHour = 100000
+		s.Limits.PerDevice, s.Limits.Overall = 1000, 1000
 		h, _ := build(t, s, raoptest.Config{Name: "Kitchen"})
 		for i := range 1000 {
 			h.say("kitchen/chime", fmt.Sprintf(`{"chime":"ding","key":"k%d","transaction":"k%d"}`, i, i))

@@ -60,10 +60,10 @@ type Bridge struct {
 	clock   *ptp.Engine // of all AirPlay 2 sessions
 	started time.Time
 
-	chores  errgroup.Group    // what is done beside the switchboard, and waited for
-	calls   chan func()       // what the switchboard does next
-	heard   chan mqtt.Message // commands, in their order
-	probing chan struct{}     // holds a token for each probe under way
+	chores errgroup.Group // what is done beside the switchboard, and waited for
+	calls  chan func()    // what the switchboard does next
+	intake
+	probing chan struct{} // holds a token for each probe under way
 
 	// Owned by the switchboard's goroutine.
 	registry *registry
@@ -89,6 +89,9 @@ type Bridge struct {
 // settings cannot be used.
 func New(cfg Config) (*Bridge, error) {
 	s := cfg.Settings
+	if err := CheckCommands(s.Limits); err != nil {
+		return nil, err
+	}
 	guard, err := media.NewGuard(s.Media.Allow, s.Media.Deny)
 	if err != nil {
 		return nil, err
@@ -120,7 +123,7 @@ func New(cfg Config) (*Bridge, error) {
 		clock:   ptp.New(ptp.Config{ListenPacket: cfg.ListenPacket, Logger: cfg.Logger}),
 		started: time.Now(),
 		calls:   make(chan func(), 256),
-		heard:   make(chan mqtt.Message, 256),
+		intake:  intake{heard: make(chan mqtt.Message, mostHeard), gate: newGate(s.Limits, cfg.Logger)},
 		probing: make(chan struct{}, 2),
 		devices: map[string]*device{},
 		states:  map[*device]player.State{},
@@ -174,7 +177,7 @@ func (b *Bridge) newClient() (*mqtt.Client, error) {
 		TLS:        security,
 		Will:       b.bridgeState("offline"),
 		OnConnect:  b.connected,
-		MaxPayload: max(int(b.cfg.Media.MaxPayload), maxCommand+1),
+		MaxPayload: b.largest(),
 		Dial:       b.about.DialBroker,
 		Logger:     b.log,
 	})

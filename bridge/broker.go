@@ -25,6 +25,9 @@ func (b *Bridge) connected(ctx context.Context) {
 // sweepTime is how long the broker is listened to for what an earlier run left.
 const sweepTime = 3 * time.Second
 
+// mostSwept is how many topics are cleared at most: more were not left by us.
+const mostSwept = 10_000
+
 // sweep clears what an earlier run of ours left on the broker and this one
 // does not know: devices that are announced to Home Assistant and no more, and
 // states of devices that are forgotten.
@@ -36,7 +39,9 @@ func (b *Bridge) sweep(ctx context.Context) {
 	look := func(m mqtt.Message) {
 		if m.Retain && len(m.Payload) > 0 && b.ours(m) && !b.tell.holds(m.Topic) {
 			mu.Lock()
-			stale[m.Topic] = true
+			if len(stale) < mostSwept {
+				stale[m.Topic] = true
+			}
 			mu.Unlock()
 		}
 	}

@@ -96,6 +96,7 @@ func (b *Bridge) remove(d *device) {
 	d.desk.giveUp()
 	d.end()
 	delete(b.devices, d.id())
+	b.gate.forget(d)
 	b.registry.dirty = true
 	b.regroup()
 	d.face.close()

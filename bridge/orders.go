@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,20 +13,6 @@ import (
 	"airplay2mqtt/bridge/player"
 )
 
-// hear takes a command from the broker, on the client's goroutine: it must not
-// block, so what does not fit is refused.
-func (b *Bridge) hear(m mqtt.Message) {
-	select {
-	case b.heard <- m:
-	default:
-		device, name, _ := b.split(m.Topic)
-		face := newFace(b.tell, b.cfg.MQTT.BaseTopic, device, "")
-		face.result(result{Command: name, Status: "error", Error: &problem{
-			"rate_limited", "too many commands wait already; this one was dropped",
-		}})
-	}
-}
-
 // split takes a command topic apart.
 func (b *Bridge) split(topic string) (device, name string, ok bool) {
 	rest, ok := strings.CutPrefix(topic, b.cfg.MQTT.BaseTopic+"/")
@@ -35,11 +20,15 @@ func (b *Bridge) split(topic string) (device, name string, ok bool) {
 		return "", "", false
 	}
 	device, name, ok = strings.Cut(rest, "/")
-	return device, name, ok && device != ""
+	return device, name, ok && device != "" && len(device) <= longestWord
 }
+
+// longestWord is how long a device's word in a topic may be; none is as long.
+const longestWord = 200
 
 // obey does what a message asks for and has it answered.
 func (b *Bridge) obey(m mqtt.Message) {
+	b.waiting.Add(-int64(len(m.Payload)))
 	word, name, ok := b.split(m.Topic)
 	if _, isVerb := verbs[name]; !ok || !isVerb {
 		return
@@ -52,6 +41,9 @@ func (b *Bridge) obey(m mqtt.Message) {
 	}
 	if m.Retain {
 		b.refuseRetained(m.Topic, a)
+		return
+	}
+	if !b.admit(word, name, m.Payload, a) {
 		return
 	}
 	if m.Oversize > 0 {
@@ -84,21 +76,36 @@ func (b *Bridge) obey(m mqtt.Message) {
 	}
 }
 
+// admit tells whether a command is let in, and else why not.
+func (b *Bridge) admit(word, name string, payload []byte, a *answer) (ok bool) {
+	size := 0
+	if verbs[name].data {
+		size = len(payload)
+	}
+	d, _ := b.device(word) // nil where there is none
+	err := b.gate.admit(name, d, size, b.cfg.Media.MaxPayload, a.began)
+	if err == nil {
+		return true
+	}
+	if b.gate.tellsRefusal(a.began) {
+		if size == 0 {
+			o, _ := parseOrder(name, payload, a.began)
+			a.base.Transaction = o.transaction
+		}
+		a.give(err)
+	}
+	return false
+}
+
 // refuseRetained answers a command that the broker had kept: it may be a week
 // old, and a doorbell does not ring because a broker restarted.
 func (b *Bridge) refuseRetained(topic string, a *answer) {
-	b.log.Warn().Str("topic", topic).Msg("a retained command was refused and cleared; publish commands without the retain flag")
 	b.clearRetained(topic)
+	if !b.gate.tellsRefusal(a.began) {
+		return
+	}
+	b.log.Warn().Str("topic", topic).Msg("a retained command was refused and cleared; publish commands without the retain flag")
 	a.give(&refusal{"retained_command", "commands are never obeyed when they were retained; publish without the retain flag"})
-}
-
-// clearRetained takes what the broker had kept away from it.
-func (b *Bridge) clearRetained(topic string) {
-	b.chores.Go(func() error {
-		ctx, cancel := context.WithTimeout(b.living, 5*time.Second)
-		defer cancel()
-		return b.client.Clear(ctx, topic)
-	})
 }
 
 // address hands commands to whom they are for. The first is what the answer is

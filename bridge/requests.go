@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/mqtt"
@@ -47,8 +48,14 @@ func (b *Bridge) hearRequest(m mqtt.Message) {
 func (b *Bridge) answerRequest(m mqtt.Message) {
 	name := strings.TrimPrefix(m.Topic, b.cfg.MQTT.BaseTopic+"/bridge/request/")
 	r := response{Status: "ok"}
-	f, err := fields(nil), error(nil)
+	f, err := fields(nil), b.gate.admitRequest(name, time.Now())
+	if err != nil && !b.gate.tellsRefusal(time.Now()) {
+		return
+	}
 	switch request := requests[name]; {
+	case err != nil: // it is not let in
+		f, _ = readFields(verb{main: request.main, keys: request.keys}, m.Payload)
+		r.Transaction = f["transaction"]
 	case m.Retain:
 		b.clearRetained(m.Topic)
 		err = &refusal{"retained_command", "requests are never obeyed when they were retained; publish without the retain flag"}

@@ -31,6 +31,7 @@ type teller struct {
 	truth     map[string]mqtt.Message // by topic
 	queued    map[string]bool         // topics in queue
 	queue     []item
+	moments   int             // bytes of what is to be said once
 	idle      []chan struct{} // closed when the queue has been said
 }
 
@@ -41,8 +42,12 @@ type item struct {
 }
 
 // maxQueue bounds what waits for a slow broker. Retained topics are bounded by
-// their number; only moments can be lost.
-const maxQueue = 10_000
+// their number; only moments can be lost, where there are too many, or too many
+// bytes of them.
+const (
+	maxQueue   = 10_000
+	maxMoments = 16 << 20
+)
 
 func newTeller() *teller {
 	return &teller{wake: make(chan struct{}, 1), truth: map[string]mqtt.Message{}, queued: map[string]bool{}}
@@ -90,9 +95,11 @@ func (t *teller) clear(prefix string) {
 func (t *teller) say(m mqtt.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.connected || len(t.queue) >= maxQueue {
+	size := len(m.Topic) + len(m.Payload)
+	if !t.connected || len(t.queue) >= maxQueue || t.moments+size > maxMoments {
 		return
 	}
+	t.moments += size
 	t.queue = append(t.queue, item{moment: m})
 	t.nudge()
 }
@@ -207,6 +214,7 @@ func (t *teller) next() (mqtt.Message, bool) {
 	first := t.queue[0]
 	t.queue = t.queue[1:]
 	if first.topic == "" {
+		t.moments -= len(first.moment.Topic) + len(first.moment.Payload)
 		return first.moment, true
 	}
 	delete(t.queued, first.topic)
@@ -219,7 +227,7 @@ func (t *teller) lost() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.connected = false
-	t.queue, t.queued = nil, map[string]bool{}
+	t.queue, t.queued, t.moments = nil, map[string]bool{}, 0
 }
 
 // retry begins anew on a connection that stands and did not take a message.
@@ -238,7 +246,7 @@ func (t *teller) retry(ctx context.Context) {
 // restart wants mu held.
 func (t *teller) restart() {
 	t.connected = true
-	t.queue, t.queued = nil, map[string]bool{}
+	t.queue, t.queued, t.moments = nil, map[string]bool{}, 0
 	for _, topic := range t.inOrder() {
 		t.enqueue(topic)
 	}

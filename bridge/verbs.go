@@ -90,6 +90,10 @@ func verbNames() []string { return slices.Sorted(maps.Keys(verbs)) }
 // maxCommand is how long the payload of a command may be, in bytes.
 const maxCommand = 64 << 10
 
+// longestTransaction is how long a transaction may be, in bytes: answers repeat
+// it.
+const longestTransaction = 1024
+
 // parseOrder reads the payload of a command topic. The order holds the
 // transaction, where one can be read, also if there is an error.
 func parseOrder(name string, payload []byte, now time.Time) (order, error) {
@@ -160,6 +164,9 @@ func readFields(v verb, payload []byte) (fields, error) {
 	var f fields
 	if err := json.Unmarshal([]byte(text), &f); err != nil {
 		return nil, bad("the payload begins like JSON and is none: %v", err)
+	}
+	if len(f["transaction"]) > longestTransaction {
+		return nil, bad("transaction must be at most %d bytes long", longestTransaction)
 	}
 	known := append([]string{"transaction"}, v.keys...)
 	if v.parse != nil && !v.probe && v.main != "leader" {

@@ -25,6 +25,7 @@ func (r *reading) check() {
 	r.checkDevices()
 	r.checkGroups()
 	r.checkSpeech()
+	r.checkLimits()
 	r.checkMedia()
 	if r.cfg.Data == "" {
 		r.wrong("data", "the folder where devices and credentials are kept is missing, such as ./data")
@@ -237,6 +238,23 @@ func (r *reading) checkSpeech() {
 		r.wrong("quiet_hours.from", "is missing: when are the quiet hours?")
 	}
 	r.oneOf("quiet_hours.announcements", q.Announcements, "allow", "refuse")
+}
+
+func (r *reading) checkLimits() {
+	l := &r.cfg.Limits
+	for key, n := range map[string]int{"limits.per_device": l.PerDevice, "limits.overall": l.Overall} {
+		if n < 1 || n > 10000 {
+			r.wrong(key, "%d is not from 1 to 10000 commands a second", n)
+		}
+	}
+	if l.Overall < l.PerDevice {
+		r.wrong("limits.overall", "%d is less than per_device, %d, which then is never reached", l.Overall, l.PerDevice)
+	}
+	for i, name := range l.Commands {
+		if strings.TrimSpace(name) == "" {
+			r.wrong(fmt.Sprintf("limits.commands[%d]", i), "is empty")
+		}
+	}
 }
 
 func (r *reading) checkAddress(key string, d *Device) {

@@ -21,6 +21,7 @@ type Config struct {
 	Groups        []Group       `yaml:"groups"`
 	Announcements Announcements `yaml:"announcements"`
 	QuietHours    QuietHours    `yaml:"quiet_hours"`
+	Limits        Limits        `yaml:"limits"`
 	Media         Media         `yaml:"media"`
 	Data          string        `yaml:"data"`
 	Credentials   Credentials   `yaml:"credentials"`
@@ -98,6 +99,15 @@ type QuietHours struct {
 	Announcements string  `yaml:"announcements"` // allow, or refuse those that do not say critical
 }
 
+// Limits says which commands are obeyed, and how many: whoever reaches the
+// broker can give them.
+type Limits struct {
+	PerDevice int      `yaml:"per_device"` // so many a second for each device; more are refused, after twice as many at once
+	Overall   int      `yaml:"overall"`    // so many a second for all together, likewise
+	ReadOnly  bool     `yaml:"read_only"`  // no command is obeyed; states are told all the same
+	Commands  []string `yaml:"commands"`   // only these are obeyed, requests to the bridge among them; empty: all
+}
+
 // Media says what may be played.
 type Media struct {
 	Folders     []string `yaml:"folders"`      // play_file reads below these and nowhere else
@@ -148,6 +158,7 @@ func Default() Config {
 			PerHour:  120,
 		},
 		QuietHours: QuietHours{Announcements: "allow"},
+		Limits:     Limits{PerDevice: 20, Overall: 100, Commands: []string{}},
 		Media: Media{
 			Folders:     []string{"./media"},
 			Chimes:      "./chimes",

@@ -43,6 +43,7 @@ media:
   allow: [not a host, 300.1.1.1, 10.0.0, nas.1a]
   level: debug
 log: {level: loud, format: [json]}
+limits: {per_device: 30, overall: 0, commands: [""]}
 `
 	_, err := config.Parse("config.yaml", []byte(text), nil)
 	var mistakes config.Mistakes
@@ -68,6 +69,9 @@ log: {level: loud, format: [json]}
 		`config.yaml:13: unknown key "level", did you mean log.level?`,
 		`config.yaml:14: log.level: "loud" is not one of`,
 		`config.yaml:14: a text is wanted here`,
+		`config.yaml:15: limits.overall: 0 is not from 1 to 10000`,
+		`config.yaml:15: limits.overall: 0 is less than per_device, 30`,
+		`config.yaml:15: limits.commands[0]: is empty`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("not told: %s", want)

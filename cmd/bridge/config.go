@@ -41,8 +41,10 @@ func (w world) load(path string) (config.Config, error) {
 		return cfg, fmt.Errorf("there are %d mistakes in the configuration", len(mistakes))
 	case errors.Is(err, fs.ErrNotExist):
 		return cfg, fmt.Errorf("%w; without -config the defaults are used", err)
+	case err != nil:
+		return cfg, err
 	}
-	return cfg, err
+	return cfg, bridge.CheckCommands(cfg.Limits)
 }
 
 // unlock opens what pairings have left. Where that cannot be read it is told,

@@ -90,6 +90,17 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestCheckKnowsTheCommands(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("config.yaml", []byte("limits: {commands: [chme]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := here(t, "check")
+	if code != 1 || !strings.Contains(stderr, `there is no command "chme", did you mean "chime"?`) {
+		t.Errorf("got exit %d and %s", code, stderr)
+	}
+}
+
 func TestCheckNotesMembersThatAreMisspelt(t *testing.T) {
 	t.Chdir(t.TempDir())
 	text := "devices: [{name: Kitchen}, {name: Porch}]\ngroups: [{name: Down, members: [kichen, porch, Hall]}]\n"
