@@ -3,6 +3,7 @@ package rtsp
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -40,16 +41,24 @@ func (h Header) Get(name string) string {
 // Add appends a field.
 func (h *Header) Add(name, value string) { *h = append(*h, Field{name, value}) }
 
+// The protocols of messages. Receivers want requests for films as HTTP, on the
+// same connection as others.
+const (
+	RTSP = ""
+	HTTP = "HTTP/1.1"
+)
+
 // A Request is what a sender asks.
 type Request struct {
 	Method, URI string
 	Header      Header
 	Body        []byte
+	Protocol    string // RTSP or HTTP
 }
 
 // AppendTo appends the request. Content-Length comes by itself.
 func (r Request) AppendTo(b []byte) []byte {
-	b = append(b, clean(r.Method)+" "+clean(r.URI)+" RTSP/1.0\r\n"...)
+	b = append(b, clean(r.Method)+" "+clean(r.URI)+" "+cmp.Or(r.Protocol, "RTSP/1.0")+"\r\n"...)
 	return appendRest(b, r.Header, r.Body)
 }
 
@@ -59,11 +68,13 @@ type Response struct {
 	Reason string
 	Header Header
 	Body   []byte
+	// Protocol is RTSP or HTTP where it is written. What was read leaves it out.
+	Protocol string
 }
 
 // AppendTo appends the response. Content-Length comes by itself.
 func (r Response) AppendTo(b []byte) []byte {
-	b = fmt.Appendf(b, "RTSP/1.0 %d %s\r\n", r.Code, clean(r.Reason))
+	b = fmt.Appendf(b, "%s %d %s\r\n", cmp.Or(r.Protocol, "RTSP/1.0"), r.Code, clean(r.Reason))
 	return appendRest(b, r.Header, r.Body)
 }
 
@@ -105,6 +116,9 @@ func ReadRequest(br *bufio.Reader) (Request, error) {
 		return Request{}, fmt.Errorf("%w: request line %.60q", ErrMalformed, line)
 	}
 	r := Request{Method: words[0], URI: words[1]}
+	if strings.HasPrefix(words[2], "HTTP/") {
+		r.Protocol = HTTP
+	}
 	r.Header, r.Body, err = readRest(br)
 	return r, err
 }

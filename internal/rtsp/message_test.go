@@ -74,14 +74,23 @@ func TestWhatIsNoResponse(t *testing.T) {
 }
 
 func TestRequestThereAndBack(t *testing.T) {
-	want := rtsp.Request{Method: "ANNOUNCE", URI: "rtsp://10.0.0.1/7",
-		Header: rtsp.Header{{"CSeq", "1"}, {"X-Name", "a b"}, {"Content-Length", "4"}}, Body: []byte("v=0\n")}
-	got, err := rtsp.ReadRequest(bufio.NewReader(bytes.NewReader(want.AppendTo(nil))))
-	if err != nil {
-		t.Fatal(err)
+	for _, protocol := range []string{rtsp.RTSP, rtsp.HTTP} {
+		want := rtsp.Request{Method: "ANNOUNCE", URI: "rtsp://10.0.0.1/7", Protocol: protocol,
+			Header: rtsp.Header{{"CSeq", "1"}, {"X-Name", "a b"}, {"Content-Length", "4"}}, Body: []byte("v=0\n")}
+		got, err := rtsp.ReadRequest(bufio.NewReader(bytes.NewReader(want.AppendTo(nil))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+}
+
+func TestAnswersAreInTheProtocolOfTheQuestion(t *testing.T) {
+	r := rtsp.Response{Code: 200, Reason: "OK", Protocol: rtsp.HTTP}
+	if got := string(r.AppendTo(nil)); got != "HTTP/1.1 200 OK\r\n\r\n" {
+		t.Errorf("got %q", got)
 	}
 }
 
