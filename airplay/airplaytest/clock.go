@@ -47,6 +47,7 @@ const (
 func (s *session) learned(id uint64, ahead time.Duration, now time.Time) {
 	s.clock.id, s.clock.ahead = id, ahead
 	if s.clock.known.IsZero() {
+		close(s.timed)
 		s.clock.known = now.Add(s.r.cfg.ClockTakes)
 		if s.r.cfg.NeverAsks {
 			s.clock.known = now

@@ -67,6 +67,9 @@ type Config struct {
 	Deaf          bool          // the 200s of a receiver that plays nothing
 	Buffer        time.Duration // more than this ahead is thrown away; default 2 s
 
+	// Films says how it shows films. Nil: it shows none.
+	Films *Films
+
 	// Drop loses the nth audio packet that comes, from 0. It is called in order.
 	Drop func(n int) bool
 	// Answers are statuses by "METHOD" or "METHOD /uri", instead of what it

@@ -94,3 +94,26 @@ func DigestPassword(password string) Config {
 func SetupPassword(password string) Config {
 	return Config{Name: "Setup", Flags: 0x84, NotTransient: true, Password: password}
 }
+
+// AppleTV16 is an Apple TV 4K with tvOS 16, which shows films by /play in a
+// session, tells nothing of them by itself, and asks for the time before it
+// answers (pyatv#2079).
+func AppleTV16(pin string) Config {
+	c := AppleTV(pin)
+	c.Name, c.Model, c.Version = "Apple TV 16", "AppleTV6,2", "665.13.1"
+	c.TXT = map[string]string{"osvers": "16.1"}
+	c.Films = &Films{RefusesPTP: true}
+	return c
+}
+
+// AppleTV26 is one with tvOS 26.5, which shows films by a play queue, has its
+// sender fetch playlists, and shows no PIN to who does not say his name
+// (pyatv#2846, #2866, #2899).
+func AppleTV26(pin string) Config {
+	c := AppleTV(pin)
+	c.Name, c.Version = "Apple TV 26", "950.7.1"
+	c.TXT = map[string]string{"osvers": "26.5"}
+	c.NeedsUserAgent, c.NeedsClientName = true, true
+	c.Films = &Films{Queue: true, NeedsPTP: true, AsksLists: true}
+	return c
+}

@@ -21,6 +21,7 @@ type Receiver struct {
 	over      chan struct{}
 	once      sync.Once
 	wg        sync.WaitGroup
+	cinema    *cinema // nil: it shows no films
 
 	mu      sync.Mutex
 	conns   map[net.Conn]bool
@@ -28,6 +29,7 @@ type Receiver struct {
 	pins    int      // how often the PIN was shown
 	log     Log
 	lines   []string // the transcript
+	taken   bool     // by another sender
 	dropped int      // audio packets that came, for Config.Drop
 }
 
@@ -79,6 +81,9 @@ func New(cfg Config) (*Receiver, error) {
 	seed := sha256.Sum256([]byte(cfg.ID))
 	r := &Receiver{cfg: cfg, listener: l, over: make(chan struct{}), conns: make(map[net.Conn]bool)}
 	r.accessory = r.newAccessory(seed[:])
+	if cfg.Films != nil {
+		r.cinema = r.newCinema(*cfg.Films)
+	}
 	r.wg.Add(1)
 	go r.accept()
 	return r, nil
@@ -109,6 +114,9 @@ func (r *Receiver) Close() error {
 			c.Close()
 		}
 		r.mu.Unlock()
+		if r.cinema != nil {
+			r.cinema.screen.Close()
+		}
 	})
 	r.wg.Wait()
 	return nil

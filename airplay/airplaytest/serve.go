@@ -48,6 +48,7 @@ func (r *Receiver) serve(conn net.Conn) {
 			return
 		}
 		resp := c.answer(req)
+		resp.Protocol = req.Protocol
 		resp.Header = append(rtsp.Header{{Name: "CSeq", Value: req.Header.Get("CSeq")}, {Name: "Server", Value: "AirTunes/" + r.cfg.Version}}, resp.Header...)
 		if len(resp.Body) == 0 {
 			resp.Header.Add("Content-Length", "0")
@@ -115,6 +116,9 @@ func (c *caller) answer(req rtsp.Request) rtsp.Response {
 	if !c.secured {
 		return code(470, "Connection Authorization Required")
 	}
+	if resp, ok := c.films(req); ok {
+		return resp
+	}
 	switch req.Method {
 	case "SETUP":
 		return c.setup(req)
@@ -144,11 +148,20 @@ func (c *caller) answer(req rtsp.Request) rtsp.Response {
 	return code(501, "Not Implemented")
 }
 
+// inUse is the status flag of a receiver on which somebody plays.
+const inUse = 1 << 17
+
 // info is what it says of itself when it is asked.
 func (r *Receiver) info() plist.Dict {
+	flags := r.cfg.Flags
+	r.mu.Lock()
+	if r.taken {
+		flags |= inUse
+	}
+	r.mu.Unlock()
 	return plist.Dict{
 		"deviceID": r.TXT()["deviceid"], "model": r.cfg.Model, "manufacturer": r.cfg.Manufacturer, "name": r.cfg.Name,
-		"features": int64(r.cfg.Features), "statusFlags": int64(r.cfg.Flags), "sourceVersion": r.cfg.Version,
+		"features": int64(r.cfg.Features), "statusFlags": int64(flags), "sourceVersion": r.cfg.Version,
 		"initialVolume": -15.0,
 	}
 }
@@ -191,7 +204,7 @@ func (c *caller) setupSession(body plist.Dict) rtsp.Response {
 	switch {
 	case timing == "NTP" && cfg.NoNTP && !cfg.OwnClock:
 		return ok() // shairport-sync: 200, and nothing in it [T]
-	case timing != "NTP" && timing != "PTP":
+	case timing != "NTP" && timing != "PTP", timing == "PTP" && cfg.Films != nil && cfg.Films.RefusesPTP:
 		return code(400, "Bad Request")
 	}
 	s, err := newSession(c, timing)
@@ -213,6 +226,12 @@ func (c *caller) setupSession(body plist.Dict) rtsp.Response {
 			return code(500, "Internal Server Error")
 		}
 		port = portOf(s.timing)
+		if cfg.Films != nil && !s.learnsTime() {
+			return code(400, "Bad Request")
+		}
+	}
+	if cfg.Films != nil {
+		s.watchFilms(timing)
 	}
 	return list(plist.Dict{"eventPort": int64(s.events.Addr().(*net.TCPAddr).Port), "timingPort": int64(port)})
 }
@@ -235,7 +254,11 @@ func (c *caller) setupStream(streams []any) rtsp.Response {
 	if c.session == nil || !isDict {
 		return code(455, "Method Not Valid in This State")
 	}
-	answer, err := c.session.open(stream)
+	open := c.session.open
+	if kind, _ := stream.Int("type"); kind == 130 && c.r.cinema != nil {
+		open = func(d plist.Dict) (plist.Dict, error) { return c.r.cinema.openStream(c.session, d) }
+	}
+	answer, err := open(stream)
 	if err != nil {
 		return code(400, err.Error())
 	}
@@ -284,6 +307,9 @@ func (c *caller) setText(body string) rtsp.Response {
 		db, err := strconv.ParseFloat(value, 64)
 		if err != nil || db != -144 && (db < -30 || db > 0) {
 			return code(400, "Bad Request")
+		}
+		if c.r.cfg.Films != nil && c.r.cfg.Films.NoVolume {
+			return code(501, "Not Implemented")
 		}
 		c.r.note(func(l *Log) { l.Volumes = append(l.Volumes, db) })
 	case "progress":

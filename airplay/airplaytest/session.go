@@ -26,6 +26,10 @@ type session struct {
 	general  net.PacketConn // PTP
 	recorded bool           // of the goroutine that serves
 	told     atomic.Bool    // what is playing
+	films    int64          // the stream of the play queue; 0: none. Of the goroutine that serves
+	silent   bool           // it tells nothing; constant once it is there
+	timed    chan struct{}  // closed when the sender's time is known
+	beaten   atomic.Int64   // when the sender last said that it is there, in nanoseconds since born
 
 	over chan struct{}
 	once sync.Once
@@ -45,7 +49,7 @@ func newSession(c *caller, timing string) (*session, error) {
 		return nil, err
 	}
 	s := &session{r: c.r, caller: c, far: c.raw.RemoteAddr().(*net.TCPAddr), born: time.Now(), events: l,
-		over: make(chan struct{}), wake: make(chan struct{}, 1), clock: clock{syncs: make(map[uint16]time.Time), times: make(map[uint16]time.Duration)}}
+		timed: make(chan struct{}), over: make(chan struct{}), wake: make(chan struct{}, 1), clock: clock{syncs: make(map[uint16]time.Time), times: make(map[uint16]time.Duration)}}
 	s.wg.Go(s.serveEvents)
 	return s, nil
 }
@@ -80,10 +84,14 @@ func (s *session) end() {
 		}
 		stream.close()
 		s.r.mu.Lock()
-		if s.r.current == s {
+		last := s.r.current == s
+		if last {
 			s.r.current = nil
 		}
 		s.r.mu.Unlock()
+		if last && s.r.cinema != nil {
+			s.r.cinema.leave()
+		}
 	})
 	s.wg.Wait()
 }
@@ -109,6 +117,9 @@ func (s *session) serveEvents() {
 	br := bufio.NewReader(conn)
 	for {
 		resp, err := rtsp.ReadResponse(br)
+		if err != nil && s.r.cinema != nil { // a film ends with its channel of events
+			s.caller.raw.Close()
+		}
 		if err != nil {
 			return
 		}

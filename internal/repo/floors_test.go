@@ -23,16 +23,16 @@ var floors = map[string][]string{
 	"raop":                {"audio", "audio/alac", "audio/stream", "internal/legacy", "internal/pairing", "internal/parameter", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
 	"raop/raoptest":       {"audio", "audio/alac", "internal/legacy", "internal/rtsp", "internal/rtp", "internal/ntp"},
 	"airplay":             {"airplay/ptp", "audio", "audio/alac", "audio/stream", "internal/features", "internal/hap", "internal/legacy", "internal/ntp", "internal/pairing", "internal/parameter", "internal/plist", "internal/rtp", "internal/rtsp"},
-	"airplay/airplaytest": {"audio/alac", "internal/gptp", "internal/hap", "internal/ntp", "internal/plist", "internal/rtp", "internal/rtsp"},
+	"airplay/airplaytest": {"airplay/video/videotest", "audio/alac", "internal/gptp", "internal/hap", "internal/ntp", "internal/plist", "internal/rtp", "internal/rtsp"},
 	"airplay/pair":        {"airplay", "internal/hap", "internal/legacy", "internal/pairing", "internal/rtsp"},
 	"airplay/ptp":         {"internal/gptp"},
 	"bridge/player":       {"audio", "audio/alac", "audio/loudness", "audio/stream"},
 
 	"airplay/film":        {},
 	"airplay/mediaserver": {"airplay/film"},
-	"airplay/video":       {"internal/plist", "internal/rtsp"},
+	"airplay/video":       {"airplay", "internal/features", "internal/hap", "internal/legacy", "internal/ntp", "internal/pairing", "internal/parameter", "internal/plist", "internal/rtp", "internal/rtsp"},
 
-	"airplay/video/videotest": {"internal/plist", "internal/rtsp"},
+	"airplay/video/videotest": {"internal/legacy", "internal/plist", "internal/rtsp"},
 	// 2
 	"audio/stream":            {"audio", "audio/alac"},
 	"audio/stream/streamtest": {"audio", "audio/alac", "audio/stream"},

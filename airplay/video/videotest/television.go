@@ -25,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"airplay2mqtt/internal/legacy"
 	"airplay2mqtt/internal/plist"
 	"airplay2mqtt/internal/rtsp"
 )
@@ -42,6 +43,9 @@ type TelevisionConfig struct {
 	Address string
 	// Password is asked for by digest.
 	Password string
+	// Pairing has it serve only who shows, on each connection, that he is paired
+	// with it: an Apple TV with device authentication. Nil: it serves everybody.
+	Pairing *legacy.Accessory
 	// Film is how long films are. Zero: 10 s.
 	Film time.Duration
 	// Live films have no end and no duration.
@@ -85,38 +89,23 @@ type Television struct {
 	listener net.Listener
 	server   *http.Server
 	work     sync.WaitGroup
-	life     context.Context
-	end      context.CancelFunc
 
 	mu     sync.Mutex
 	log    TelevisionLog
-	film   *showing // nil: nothing is shown
 	events []*reversed
 	empty  int
 	asked  chan plist.Dict // the answer to FCUP
+	screen *Screen
 }
 
 // TelevisionLog is what a television remembers.
 type TelevisionLog struct {
+	ScreenLog
 	Requests []string // "POST /play", in their order, without playback-info
 	Polls    int
-	Played   []string        // addresses
-	From     []time.Duration // where it was to begin
-	Fetched  []string        // "GET bytes=0-1 206 2", and how many bytes came
 	Answers  []plist.Dict    // to FCUP
 	Sessions map[string]bool // values of X-Apple-Session-ID
 	Stops    int
-}
-
-// A showing is a film on the screen. Time passes for it by itself.
-type showing struct {
-	end      context.CancelFunc
-	loaded   bool
-	err      plist.Dict
-	over     bool
-	rate     float64
-	position time.Duration // at since
-	since    time.Time
 }
 
 // reversed is a connection on which it tells what happens.
@@ -128,8 +117,8 @@ type reversed struct {
 
 // NewTelevision starts a television. Its owner must Close it.
 func NewTelevision(cfg TelevisionConfig) (*Television, error) {
-	cfg.Film = cmp.Or(cfg.Film, 10*time.Second)
 	tv := &Television{cfg: cfg, asked: make(chan plist.Dict, 1), log: TelevisionLog{Sessions: map[string]bool{}}}
+	tv.screen = NewScreen(tv.screenConfig())
 	listen := net.Listen
 	if cfg.Network != nil {
 		listen = cfg.Network.Listen
@@ -143,10 +132,39 @@ func NewTelevision(cfg TelevisionConfig) (*Television, error) {
 		return nil, fmt.Errorf("videotest: %w", err)
 	}
 	tv.listener = l
-	tv.life, tv.end = context.WithCancel(context.Background())
-	tv.server = &http.Server{Handler: tv, ErrorLog: stdlog.New(io.Discard, "", 0)}
+	tv.server = &http.Server{Handler: tv, ErrorLog: stdlog.New(io.Discard, "", 0), ConnContext: tv.meet}
 	tv.work.Go(func() { tv.server.Serve(l) })
 	return tv, nil
+}
+
+// peerKey is where a connection's context has its half of pairing.
+type peerKey struct{}
+
+// meet begins a connection.
+func (tv *Television) meet(ctx context.Context, _ net.Conn) context.Context {
+	if tv.cfg.Pairing == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, peerKey{}, tv.cfg.Pairing.Connect())
+}
+
+// paired answers what is about pairing, and refuses who has not shown that he
+// is. It is false if there is nothing more to answer.
+func (tv *Television) paired(w http.ResponseWriter, r *http.Request, body []byte) bool {
+	peer, ok := r.Context().Value(peerKey{}).(*legacy.Peer)
+	if !ok {
+		return true
+	}
+	if resp, ours := peer.Answer(rtsp.Request{Method: r.Method, URI: r.URL.Path, Body: body}); ours {
+		w.WriteHeader(resp.Code)
+		w.Write(resp.Body)
+		return false
+	}
+	if !peer.Verified() {
+		w.WriteHeader(470)
+		return false
+	}
+	return true
 }
 
 // Addr is the host and port to dial.
@@ -158,6 +176,9 @@ func (tv *Television) Port() int { return tv.listener.Addr().(*net.TCPAddr).Port
 // TXT is its record of _airplay._tcp, that of an Apple TV 3.
 func (tv *Television) TXT() map[string]string {
 	txt := map[string]string{"deviceid": "10:20:30:40:50:60", "features": "0x5A7FFFF7,0x1E", "model": "AppleTV3,2", "srcvers": "220.68", "flags": "0x44"}
+	if tv.cfg.Pairing != nil {
+		txt["flags"], txt["pk"] = "0x244", fmt.Sprintf("%x", tv.cfg.Pairing.Key())
+	}
 	if tv.cfg.Password != "" {
 		txt["pw"], txt["flags"] = "1", "0xc4"
 	}
@@ -169,15 +190,14 @@ func (tv *Television) Log() TelevisionLog {
 	tv.mu.Lock()
 	defer tv.mu.Unlock()
 	l := tv.log
-	l.Requests, l.Played, l.From, l.Fetched = slices.Clone(l.Requests), slices.Clone(l.Played), slices.Clone(l.From), slices.Clone(l.Fetched)
+	l.Requests, l.ScreenLog = slices.Clone(l.Requests), tv.screen.Log()
 	return l
 }
 
 // Close switches it off, and waits for what it started.
 func (tv *Television) Close() error {
-	tv.end()
-	tv.quit("")
 	tv.drop()
+	tv.screen.Close()
 	err := tv.server.Close()
 	tv.work.Wait()
 	return err
@@ -205,13 +225,11 @@ func (tv *Television) HangUp() {
 func (tv *Television) Remote(button string) {
 	switch button {
 	case "pause":
-		tv.setRate(0)
-		tv.tell(plist.Dict{"category": "video", "state": "paused"})
+		tv.screen.SetRate(0)
 	case "play":
-		tv.setRate(1)
-		tv.tell(plist.Dict{"category": "video", "state": "playing"})
+		tv.screen.SetRate(1)
 	case "stop", "other":
-		tv.quit("")
+		tv.screen.Quit("")
 		tv.tell(plist.Dict{"category": "video", "state": "stopped"})
 		if button == "other" {
 			tv.HangUp()
@@ -226,7 +244,7 @@ func (tv *Television) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	tv.note(r)
-	if !tv.admits(w, r) {
+	if !tv.paired(w, r, body) || !tv.admits(w, r) {
 		return
 	}
 	switch r.Method + " " + r.URL.Path {
@@ -241,7 +259,7 @@ func (tv *Television) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "POST /rate":
 		var rate float64
 		fmt.Sscan(r.URL.Query().Get("value"), &rate)
-		tv.setRate(rate)
+		tv.screen.setRate(rate) // who asked is not told
 	case "POST /scrub":
 		var at float64
 		fmt.Sscan(r.URL.Query().Get("position"), &at)
@@ -250,7 +268,7 @@ func (tv *Television) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		tv.mu.Lock()
 		tv.log.Stops++
 		tv.mu.Unlock()
-		tv.quit("")
+		tv.screen.Quit("")
 	case "POST /action":
 		tv.action(body)
 	default:
