@@ -8,6 +8,8 @@ import (
 	"net"
 	"time"
 
+	"airplay2mqtt/airplay"
+
 	"github.com/rs/zerolog"
 )
 
@@ -18,6 +20,12 @@ type Config struct {
 	Name string
 	// Password is for receivers that ask for one.
 	Password string
+	// Credentials are what a pairing by PIN has left. Zero: not paired.
+	Credentials airplay.Credentials
+	// Ways are tried in their order, until the receiver takes one. Empty: Plain.
+	Ways []Way
+	// Info is what the receiver announces, which decides how time is kept.
+	Info airplay.Info
 	// Poll is how often the receiver is asked how far it is. Zero: 1 s.
 	Poll time.Duration
 	// Patience is how long the receiver may take from being told to play until
@@ -30,7 +38,10 @@ type Config struct {
 
 	// DialContext connects. Nil: a net.Dialer.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	// Rand makes names of sessions. Nil: crypto/rand.Reader.
+	// ListenPacket opens the UDP port on which a receiver asks for the time. Nil:
+	// net.ListenPacket.
+	ListenPacket func(network, address string) (net.PacketConn, error)
+	// Rand makes keys, and names of sessions. Nil: crypto/rand.Reader.
 	Rand io.Reader
 	// Logger gets debug lines. Zero: silent.
 	Logger zerolog.Logger
@@ -50,6 +61,12 @@ func (c *Config) withDefaults() Config {
 	}
 	if cfg.DialContext == nil {
 		cfg.DialContext = (&net.Dialer{Timeout: 3 * time.Second, KeepAlive: 10 * time.Second}).DialContext
+	}
+	if cfg.ListenPacket == nil {
+		cfg.ListenPacket = net.ListenPacket
+	}
+	if len(cfg.Ways) == 0 {
+		cfg.Ways = []Way{Plain}
 	}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader

@@ -6,73 +6,94 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"time"
+	"slices"
 )
 
-// Dial connects to a receiver: a line for questions, and one on which it tells
-// what happens. ctx bounds the dialling, not the session.
+// Dial connects to a receiver in the first of the Config's ways that it takes.
+// ctx bounds the dialling, not the session.
 func Dial(ctx context.Context, address string, c *Config) (*Session, error) {
 	cfg := c.withDefaults()
-	s, err := dial(ctx, address, cfg)
-	if err != nil {
+	s := &Session{cfg: cfg, address: address, left: cfg.Ways, turn: make(chan struct{}, 1), over: make(chan struct{})}
+	s.life, s.end = context.WithCancelCause(context.Background())
+	if err := s.connect(ctx); err != nil {
+		s.end(err)
 		return nil, fmt.Errorf("video: dial %s: %w", address, explain(err, cfg.Password))
 	}
+	go s.watch()
 	return s, nil
 }
 
-func dial(ctx context.Context, address string, cfg Config) (*Session, error) {
-	id, err := newID(cfg.Rand)
-	if err != nil {
-		return nil, err
+// connect makes a link in the first of the ways that are left which the
+// receiver takes.
+func (s *Session) connect(ctx context.Context) error {
+	for {
+		way := s.next()
+		l, err := s.open(ctx, way)
+		if err == nil {
+			return s.adopt(l, way)
+		}
+		if ctx.Err() != nil || !s.more() || !errors.Is(err, errWay) {
+			return errors.Join(append(s.refusals(), err)...)
+		}
+		s.refused(way, err)
 	}
-	conn, err := cfg.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	header := []pair{
-		{"Host", address}, {"User-Agent", "MediaControl/1.0"}, {"X-Apple-Session-ID", id}, {"X-Apple-Client-Name", cfg.Name},
-	}
-	s := &Session{cfg: cfg, id: id, line: newLine(conn, cfg, header), over: make(chan struct{})}
-	s.life, s.end = context.WithCancelCause(context.Background())
-	a, err := s.line.ask(ctx, "GET", "/server-info", "", nil)
-	if err == nil && a.code != 404 { // some have none
-		err = a.ok("server-info")
-	}
-	if err == nil {
-		err = s.reverse(ctx, address, header)
-	}
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	s.begin()
-	return s, nil
 }
 
-// reverse opens the line on which the receiver asks and we answer. Receivers
-// that have none are polled only.
-func (s *Session) reverse(ctx context.Context, address string, header []pair) error {
-	conn, err := s.cfg.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return err
+// next takes the next way, of which there must be one.
+func (s *Session) next() Way {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	way := s.left[0]
+	s.left = s.left[1:]
+	return way
+}
+
+// more tells whether there is a way that was not tried.
+func (s *Session) more() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.left) > 0
+}
+
+// refused notes why a way is not taken.
+func (s *Session) refused(way Way, err error) {
+	s.mu.Lock()
+	s.reasons = append(s.reasons, fmt.Errorf("%s: %w", way, err))
+	s.mu.Unlock()
+	s.cfg.Logger.Warn().Str("way", string(way)).Err(err).Msg("does not show films in this way, trying the next")
+}
+
+func (s *Session) refusals() []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.reasons)
+}
+
+// adopt makes a link that of the session.
+func (s *Session) adopt(l link, way Way) error {
+	s.mu.Lock()
+	over := s.life.Err() != nil
+	if !over {
+		s.link, s.way = l, way
 	}
-	upgrade := []pair{{"Upgrade", "PTTH/1.0"}, {"Connection", "Upgrade"}, {"X-Apple-Purpose", "event"}}
-	l := newLine(conn, s.cfg, append(upgrade, header...))
-	a, err := l.ask(ctx, "POST", "/reverse", "", nil)
-	switch {
-	case err != nil:
-		conn.Close()
-		return err
-	case a.code == 101:
-		conn.SetDeadline(time.Time{})
-		s.events = l
-		return nil
-	case a.code == 404, a.code == 405, a.code == 501:
-		conn.Close()
-		return nil
+	s.mu.Unlock()
+	if over {
+		l.close()
+		return context.Cause(s.life)
 	}
-	conn.Close()
-	return a.ok("reverse")
+	return nil
+}
+
+func (s *Session) open(ctx context.Context, way Way) (link, error) {
+	switch way {
+	case Plain:
+		return s.dialPlain(ctx)
+	case Inside:
+		return s.dialInside(ctx)
+	case Queue:
+		return s.dialQueue(ctx)
+	}
+	return nil, fmt.Errorf("%w: there is no way %q", errWay, way)
 }
 
 // newID makes a random UUID.
@@ -88,7 +109,7 @@ func newID(random io.Reader) (string, error) {
 // explain adds to an error what a caller can decide on.
 func explain(err error, password string) error {
 	var status *StatusError
-	if !errors.As(err, &status) {
+	if !errors.As(err, &status) || errors.Is(err, ErrPairing) || errors.Is(err, ErrPassword) {
 		return err
 	}
 	switch {
@@ -105,7 +126,13 @@ func explain(err error, password string) error {
 }
 
 // LocalAddr is our end of the connection, which the receiver can reach.
-func (s *Session) LocalAddr() net.Addr { return s.line.conn.LocalAddr() }
+func (s *Session) LocalAddr() net.Addr {
+	near, _ := s.now().addresses()
+	return near
+}
 
 // RemoteAddr is the receiver's.
-func (s *Session) RemoteAddr() net.Addr { return s.line.conn.RemoteAddr() }
+func (s *Session) RemoteAddr() net.Addr {
+	_, far := s.now().addresses()
+	return far
+}

@@ -23,12 +23,16 @@ var (
 	ErrStopped = errors.New("it was stopped at the receiver, or another sender took it")
 	// ErrLost: the receiver ended the connection in the middle of a film.
 	ErrLost = errors.New("the receiver ended the connection")
+	// ErrTiming: the receiver cannot ask us for the time.
+	ErrTiming = errors.New("the receiver does not learn the time from this machine")
 	// ErrReplaced: another film was played on the session.
 	ErrReplaced = errors.New("video: another film is played")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("video: session closed")
 	// ErrNotSeekable: the film has no places to go to.
 	ErrNotSeekable = errors.New("video: it has no end, and so no places to go to")
+	// ErrNoVolume: films have no volume on that receiver.
+	ErrNoVolume = errors.New("video: the receiver has no volume for films")
 )
 
 // A StatusError is an answer other than 200 OK.

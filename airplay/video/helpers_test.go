@@ -35,10 +35,8 @@ type house struct {
 func inHouse(t *testing.T, cfg videotest.TelevisionConfig, test func(h *house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		lan := memnet.New()
-		lan.Latency = time.Millisecond
-		h := &house{T: t, lan: lan, us: lan.Host("10.0.0.1")}
-		cfg.Network, cfg.Address = lan.Host("10.0.0.20"), ":7000"
+		h := build(t)
+		cfg.Network, cfg.Address = h.lan.Host("10.0.0.20"), ":7000"
 		tv, err := videotest.NewTelevision(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -48,6 +46,13 @@ func inHouse(t *testing.T, cfg videotest.TelevisionConfig, test func(h *house)) 
 		h.serve()
 		test(h)
 	})
+}
+
+// build builds a house without a television.
+func build(t *testing.T) *house {
+	lan := memnet.New()
+	lan.Latency = time.Millisecond
+	return &house{T: t, lan: lan, us: lan.Host("10.0.0.1")}
 }
 
 // serve puts films on a web server.

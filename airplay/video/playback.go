@@ -14,7 +14,7 @@ import (
 // several goroutines.
 type Playback struct {
 	session *Session
-	id      string
+	film    request
 	states  chan State
 	done    chan struct{}
 
@@ -25,9 +25,17 @@ type Playback struct {
 	err      error
 }
 
-func newPlayback(s *Session, id string, from time.Duration) *Playback {
-	return &Playback{session: s, id: id, states: make(chan State, 1), done: make(chan struct{}),
-		progress: newProgress(time.Now(), from, s.cfg.Patience)}
+func newPlayback(s *Session, film request) *Playback {
+	return &Playback{session: s, film: film, states: make(chan State, 1), done: make(chan struct{}),
+		progress: newProgress(time.Now(), film.from, s.cfg.Patience)}
+}
+
+// afresh begins to wait anew, after another way was taken.
+func (p *Playback) afresh() {
+	p.change(func(now time.Time) outcome {
+		p.progress = newProgress(now, p.film.from, p.session.cfg.Patience)
+		return outcome{}
+	})
 }
 
 // States tells what changes: the newest only, for who does not keep up. It is
@@ -71,8 +79,8 @@ func (p *Playback) rate(ctx context.Context, rate float64, status Status) error 
 	if err := p.alive(); err != nil {
 		return err
 	}
-	if err := p.session.command(ctx, "rate", fmt.Sprintf("/rate?value=%f", rate)); err != nil {
-		return err
+	if err := p.session.now().rate(ctx, rate); err != nil {
+		return fmt.Errorf("video: %w", err)
 	}
 	p.change(func(now time.Time) outcome {
 		p.progress.paused = rate == 0
@@ -95,8 +103,8 @@ func (p *Playback) Seek(ctx context.Context, to time.Duration) error {
 		return ErrNotSeekable
 	}
 	to = min(max(to, 0), s.Duration)
-	if err := p.session.command(ctx, "scrub", fmt.Sprintf("/scrub?position=%f", to.Seconds())); err != nil {
-		return err
+	if err := p.session.now().seek(ctx, to); err != nil {
+		return fmt.Errorf("video: %w", err)
 	}
 	p.change(func(now time.Time) outcome {
 		p.progress.sought(now, to)
@@ -111,7 +119,10 @@ func (p *Playback) Stop(ctx context.Context) error {
 		return nil
 	}
 	p.finish(nil)
-	return p.session.command(ctx, "stop", "/stop")
+	if err := p.session.now().stop(ctx); err != nil {
+		return fmt.Errorf("video: %w", err)
+	}
+	return nil
 }
 
 func (p *Playback) alive() error {
@@ -137,28 +148,55 @@ func (p *Playback) watch() {
 		case <-tick.C:
 		}
 		if err := p.poll(); err != nil {
-			p.session.fail(p.lost(err))
+			p.session.fail(err)
 			return
 		}
 	}
 }
 
-// poll asks once. The error is that of the line.
+// movePatience is how long it may take to go over to another way.
+const movePatience = 30 * time.Second
+
+// poll asks once. After an error the session is over.
 func (p *Playback) poll() error {
 	ctx, cancel := context.WithTimeout(p.session.life, answerPatience)
 	defer cancel()
-	a, err := p.session.line.ask(ctx, "GET", "/playback-info", "", nil)
+	r, err := p.session.now().poll(ctx)
 	if err != nil {
-		return err
+		return p.lost(err)
 	}
-	info, _ := plist.UnmarshalDict(a.body) // what is none says nothing
 	var o outcome
+	var refused int
 	p.change(func(now time.Time) outcome {
-		o = p.progress.info(now, a.code, info)
+		if r.none {
+			o = p.progress.wait(now)
+		} else {
+			o = p.progress.info(now, r.code, r.info)
+		}
+		refused = p.progress.refused
 		return o
 	})
-	if o.seek {
-		return ignoreStatus(p.Seek(ctx, p.progress.from))
+	switch {
+	case o.seek:
+		if err := ignoreStatus(p.Seek(ctx, p.film.from)); err != nil {
+			return p.lost(err)
+		}
+	case refused >= moveAfter && !p.Started():
+		return p.move(&StatusError{Request: "playback-info", Code: r.code})
+	}
+	return nil
+}
+
+// move goes over to another way, if there is one that has not been tried: tvOS
+// 18 and later take /play, and tell nothing of it.
+func (p *Playback) move(why error) error {
+	if way, _ := p.session.Way(); way != Inside || !p.session.more() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(p.session.life, movePatience)
+	defer cancel()
+	if err := p.session.start(ctx, p, fmt.Errorf("%w: %w", errWay, why)); err != nil {
+		return fmt.Errorf("video: play: %w", explain(err, p.session.cfg.Password))
 	}
 	return nil
 }
@@ -177,11 +215,16 @@ func (p *Playback) lost(err error) error {
 	if p.session.life.Err() != nil {
 		return context.Cause(p.session.life)
 	}
+	if p.alive() != nil {
+		return fmt.Errorf("%w: %w", ErrLost, err)
+	}
 	p.mu.Lock()
 	s := p.progress.state
 	p.mu.Unlock()
 	if left := s.Duration - s.place(time.Now()); s.Duration > 0 && left < near {
 		p.finish(nil)
+	} else if p.session.taken(err) {
+		return fmt.Errorf("%w: %w", ErrStopped, err)
 	}
 	return fmt.Errorf("%w: %w", ErrLost, err)
 }

@@ -30,6 +30,8 @@ const (
 	emptyMost = 5
 	// refusedMost is how often it may answer that it is not ready.
 	refusedMost = 10
+	// moveAfter is how often in a row until another way is tried.
+	moveAfter = 2
 	// near is how far from its end a film may be when it ends.
 	near = 3 * time.Second
 )
@@ -204,13 +206,22 @@ func (p *progress) event(now time.Time, event plist.Dict) outcome {
 		if state == "paused" && !p.started {
 			return outcome{} // some say so while they load
 		}
+		if d, ok := event.Float("duration"); ok {
+			p.state.Duration = seconds(d)
+		}
 		p.state.Position, p.state.At = p.position(now), now
+		if at, ok := event.Float("position"); ok {
+			p.state.Position = seconds(at)
+		}
 		p.state.Status = Status(state)
 		p.started = p.started || state == "playing"
 		p.still, p.empty, p.refused = 0, 0, 0
 	case "stopped":
-		if event.Text("reason") == "ended" {
+		switch event.Text("reason") {
+		case "ended":
 			return outcome{over: true}
+		case "interrupted":
+			return outcome{over: true, err: ErrStopped}
 		}
 		if p.started {
 			return p.ended(now)

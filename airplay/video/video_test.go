@@ -1,14 +1,18 @@
 package video_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"airplay2mqtt/airplay"
 	"airplay2mqtt/airplay/video"
 	"airplay2mqtt/airplay/video/videotest"
+	"airplay2mqtt/internal/legacy"
 )
 
 func TestAFilmPlaysToItsEnd(t *testing.T) {
@@ -208,6 +212,42 @@ func TestRefusalsAreTold(t *testing.T) {
 					}
 				case !errors.Is(err, c.is):
 					h.Errorf("got %v, want %v", err, c.is)
+				}
+			})
+		})
+	}
+}
+
+// An Apple TV 3 with device authentication, on each of whose connections we have
+// to show that we are paired.
+func TestWhoIsPairedInTheOlderWayShowsIt(t *testing.T) {
+	seed := bytes.Repeat([]byte{7}, ed25519.SeedSize)
+	key := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
+	for name, c := range map[string]struct {
+		tv  legacy.AccessoryConfig
+		who airplay.Credentials
+		is  error
+	}{
+		"paired":                    {who: airplay.Credentials{ID: "0123456789ABCDEF", Seed: seed}},
+		"never paired":              {is: video.ErrPairing},
+		"forgotten":                 {who: airplay.Credentials{ID: "0123456789ABCDEF", Seed: bytes.Repeat([]byte{8}, 32)}, is: video.ErrPairing},
+		"an imposter":               {tv: legacy.AccessoryConfig{WrongSignature: true}, who: airplay.Credentials{ID: "0123456789ABCDEF", Seed: seed, ReceiverKey: key}, is: video.ErrPairing},
+		"it does not know of it":    {tv: legacy.AccessoryConfig{EmptyAnswers: true}, who: airplay.Credentials{ID: "0123456789ABCDEF", Seed: seed}, is: video.ErrPairing},
+		"credentials of newer ones": {who: airplay.Credentials{ID: "x", Seed: seed, ReceiverID: "y", ReceiverKey: key}, is: video.ErrPairing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := legacy.NewAccessory(c.tv)
+			a.Learn(key)
+			inHouse(t, videotest.TelevisionConfig{Pairing: a}, func(h *house) {
+				s, err := h.dial(video.Config{Credentials: c.who})
+				if !errors.Is(err, c.is) || c.is == nil && err != nil {
+					h.Fatalf("got %v, want %v", err, c.is)
+				}
+				if err != nil {
+					return
+				}
+				if _, _, err := h.playOn(s, film, 0).over(h); err != nil {
+					h.Error(err)
 				}
 			})
 		})
