@@ -50,7 +50,11 @@ func (b *Bridge) makeClip(ctx context.Context, s player.Sound) (*audio.Clip, err
 	if s.Chime != "" {
 		return b.chimes.get(ctx, s.Chime)
 	}
-	track, err := b.openSource(ctx, player.Play{URL: s.URL, File: s.File})
+	open := b.openSource
+	if s.Text != "" {
+		open = func(ctx context.Context, _ player.Play) (audio.Track, error) { return b.speak(ctx, s) }
+	}
+	track, err := open(ctx, player.Play{URL: s.URL, File: s.File})
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"airplay2mqtt/bridge/player"
+	"airplay2mqtt/bridge/voice"
 )
 
 // announceKeys are what can be said of chimes and announcements.
@@ -59,26 +60,11 @@ func (f fields) first(keys ...string) (string, error) {
 	return "", nil
 }
 
-// errVoice is what whoever wants text to be spoken is told.
-var errVoice = &refusal{"tts_unavailable", "no voice is configured, so that text cannot be spoken; announce a chime, a url or a path"}
-
 // parseAnnounce reads what is to be announced.
 func parseAnnounce(f fields) (player.Command, error) {
-	message, err := f.text("message")
-	if err != nil {
-		return nil, err
-	}
-	for _, key := range []string{"language", "voice"} {
-		if _, err := f.text(key); err != nil {
-			return nil, err
-		}
-	}
-	if message != "" {
-		return nil, errVoice
-	}
 	var c player.Announce
 	// A chime comes before what it calls attention to.
-	for _, key := range []string{"chime", "url", "path"} {
+	for _, key := range []string{"chime", "message", "url", "path"} {
 		s, err := f.text(key)
 		if err != nil {
 			return nil, err
@@ -102,7 +88,33 @@ func parseAnnounce(f fields) (player.Command, error) {
 	if len(c.Clips) > 8 {
 		return nil, bad("at most 8 clips are announced at once, not %d", len(c.Clips))
 	}
+	if err := f.spoken(c.Clips); err != nil {
+		return nil, err
+	}
 	return f.announce(c)
+}
+
+// spoken reads how texts are to be spoken.
+func (f fields) spoken(clips []player.Sound) error {
+	language, err := f.text("language")
+	if err != nil {
+		return err
+	}
+	voice, err := f.text("voice")
+	if err != nil {
+		return err
+	}
+	for _, s := range []string{language, voice} {
+		if len(s) > 100 {
+			return bad("language and voice are names of 100 bytes at most, such as de or en-GB")
+		}
+	}
+	for i := range clips {
+		if clips[i].Text != "" {
+			clips[i].Language, clips[i].Voice = language, voice
+		}
+	}
+	return nil
 }
 
 // clipOf is the clip that a key and its value stand for.
@@ -110,19 +122,25 @@ func clipOf(key, value string) (player.Sound, error) {
 	switch key {
 	case "chime":
 		return player.Sound{Chime: value}, nil
+	case "message":
+		text := voice.Clean(value)
+		if text == "" {
+			return player.Sound{}, bad("there is nothing in the message that could be spoken")
+		}
+		return player.Sound{Text: text}, nil
 	case "url":
-		if !isWeb(value) {
+		if !isWeb(value) && !isMediaSource(value) {
 			return player.Sound{}, bad("url takes http:// and https:// addresses; files in the media folders are for path")
 		}
 		return player.Sound{URL: value}, nil
 	case "path":
 		return player.Sound{File: value}, nil
 	}
-	return player.Sound{}, bad("a clip is a chime, a url or a path, not %q", oneLine(key))
+	return player.Sound{}, bad("a clip is a chime, a message, a url or a path, not %q", oneLine(key))
 }
 
-// clips reads a list of clips: objects with one of chime, url and path, or bare
-// names of chimes and addresses.
+// clips reads a list of clips: objects with one of chime, message, url and path,
+// or bare names of chimes and addresses.
 func (f fields) clips() ([]player.Sound, error) {
 	raw, ok := f["clips"]
 	if !ok {
@@ -137,12 +155,12 @@ func (f fields) clips() ([]player.Sound, error) {
 		var bare string
 		var one map[string]string
 		switch {
-		case json.Unmarshal(row, &bare) == nil && isWeb(bare):
+		case json.Unmarshal(row, &bare) == nil && (isWeb(bare) || isMediaSource(bare)):
 			one = map[string]string{"url": bare}
 		case json.Unmarshal(row, &bare) == nil:
 			one = map[string]string{"chime": bare}
 		case json.Unmarshal(row, &one) != nil || len(one) != 1:
-			return nil, bad("a clip is one of a chime, a url and a path, not %s", short(row))
+			return nil, bad("a clip is one of a chime, a message, a url and a path, not %s", short(row))
 		}
 		for key, value := range one {
 			clip, err := clipOf(key, value)
@@ -150,7 +168,7 @@ func (f fields) clips() ([]player.Sound, error) {
 				return nil, err
 			}
 			if clip == (player.Sound{}) {
-				return nil, bad("a clip is one of a chime, a url and a path, not %s", short(row))
+				return nil, bad("a clip is one of a chime, a message, a url and a path, not %s", short(row))
 			}
 			clips = append(clips, clip)
 		}

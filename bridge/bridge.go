@@ -12,11 +12,13 @@ import (
 
 	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/audio"
+	"airplay2mqtt/bridge/assistant"
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/media"
 	"airplay2mqtt/bridge/mqtt"
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/bridge/vault"
+	"airplay2mqtt/bridge/voice"
 	"airplay2mqtt/discovery"
 	"airplay2mqtt/raop"
 
@@ -54,6 +56,9 @@ type Bridge struct {
 	client  *mqtt.Client
 	folders *media.Folders
 	opener  *audio.Opener
+	voice   *voice.Speaker    // nil: text is not spoken
+	ha      *assistant.Client // Home Assistant itself; nil: it is not asked
+	indoors *audio.Opener     // of what lies there
 	chimes  *chimes
 	net     network
 	buttons *raop.RemoteServer
@@ -150,6 +155,9 @@ func New(cfg Config) (*Bridge, error) {
 	if b.buttons, err = raop.NewRemoteServer(raop.RemoteConfig{Logger: cfg.Logger}); err != nil {
 		return nil, err
 	}
+	if err := b.findVoice(); err != nil {
+		return nil, err
+	}
 	if s.Announcements.Loudness != chimeLoudness {
 		b.chimes.make = b.level
 	}
@@ -223,6 +231,9 @@ func (b *Bridge) Run(ctx context.Context) error {
 
 	b.switchboard(ctx)
 	b.clock.Close()
+	if b.voice != nil {
+		b.voice.Close()
+	}
 
 	b.goodbye(talking)
 	hangUp()

@@ -48,7 +48,7 @@ var soundEndings = []string{".mp3", ".flac", ".wav", ".ogg", ".opus", ".oga", ".
 func soundOnly(p player.Play) bool {
 	name := p.File
 	if u, err := url.Parse(p.URL); p.URL != "" {
-		if err != nil || !isWeb(p.URL) {
+		if err != nil || !isWeb(p.URL) && !isMediaSource(p.URL) {
 			return true
 		}
 		name = u.Path
@@ -63,7 +63,12 @@ func (b *Bridge) film(ctx context.Context, d *device, p player.Play) (player.Fil
 	if why := d.target.Load().screen.refusal; why != nil {
 		return nil, why
 	}
-	f := &feature{bridge: b, device: d, tags: audio.Tags{Title: titleOf(p)}, url: p.URL}
+	title := titleOf(p)
+	_, p, err := b.find(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	f := &feature{bridge: b, device: d, tags: audio.Tags{Title: title}, url: p.URL}
 	look := f.lookAtURL
 	if p.File != "" {
 		look = f.lookAtFile

@@ -35,6 +35,7 @@ func (b *Bridge) home(d *device) hass.Device {
 		DiscoveryPrefix: b.cfg.HomeAssistant.DiscoveryPrefix,
 		Version:         b.about.Version,
 		Chimes:          b.chimes.names(),
+		Voice:           b.voice != nil,
 		Pairing:         d.canPair(),
 		MediaPlayer:     b.cfg.HomeAssistant.MediaPlayer == "bkbilly",
 	}

@@ -48,7 +48,12 @@ func (b *Bridge) expand(word string, o order, p player.Play, a *answer) {
 	b.chores.Go(func() error {
 		ctx, cancel := context.WithTimeout(b.living, patience)
 		defer cancel()
-		entries, err := b.opener.Entries(ctx, locationOf(p))
+		opener, found, err := b.find(ctx, p)
+		if err != nil {
+			a.give(err)
+			return nil
+		}
+		entries, err := opener.Entries(ctx, locationOf(found))
 		if err != nil {
 			a.give(err)
 			return nil
@@ -105,7 +110,12 @@ func (b *Bridge) probeSound(p player.Play, a *answer) {
 		defer func() { <-b.probing }()
 		ctx, cancel := context.WithTimeout(b.living, patience)
 		defer cancel()
-		report, err := b.opener.Probe(ctx, locationOf(p))
+		opener, p, err := b.find(ctx, p)
+		if err != nil {
+			a.give(err)
+			return nil
+		}
+		report, err := opener.Probe(ctx, locationOf(p))
 		if err != nil {
 			a.give(err)
 			return nil

@@ -30,7 +30,11 @@ func (b *Bridge) openSource(ctx context.Context, p player.Play) (audio.Track, er
 	if clip, ok := b.kept(p.File); ok {
 		return audio.Track{Source: clip.Source(), Tags: clip.Tags()}, nil
 	}
-	track, err := b.opener.Open(ctx, locationOf(p))
+	opener, p, err := b.find(ctx, p)
+	if err != nil {
+		return audio.Track{}, err
+	}
+	track, err := opener.Open(ctx, locationOf(p))
 	if err != nil && pcm.Is(p.URL) && sourceCode(err) == "" {
 		err = &audio.FetchError{URL: p.URL, Err: err}
 	}

@@ -56,6 +56,9 @@ func (b *Bridge) obey(m mqtt.Message) {
 		err = &refusal{"expired", "the command is older than its max_age; it was not begun"}
 	}
 	if err == nil {
+		err = b.understood(o.command)
+	}
+	if err == nil {
 		err = b.quiet(o, a.began)
 	}
 	if err != nil {

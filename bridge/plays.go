@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"airplay2mqtt/audio/pcm"
+	"airplay2mqtt/bridge/assistant"
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/internal/nearest"
@@ -51,7 +52,7 @@ func parsePlay(f fields) (player.Command, error) {
 // checkAddress tells what is wrong with an address that is to be played.
 func checkAddress(address string) error {
 	switch {
-	case address == "", isWeb(address):
+	case address == "", isWeb(address), isMediaSource(address):
 		return nil
 	case pcm.Is(address):
 		if _, err := pcm.Parse(address); err != nil {
@@ -120,7 +121,7 @@ func parseProbe(f fields) (player.Command, error) {
 		return nil, err
 	case location == "":
 		return nil, bad("probe what? the payload is a URL or a path inside the media folders")
-	case isWeb(location):
+	case isWeb(location), isMediaSource(location):
 		return player.Play{URL: location}, nil
 	}
 	return player.Play{File: location}, nil
@@ -135,9 +136,6 @@ func parseMedia(f fields) (player.Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(id, "media-source://") {
-		return nil, bad("media-source:// addresses are Home Assistant's own and cannot be fetched; send the http address that they stand for")
-	}
 	var extra struct{ Title string }
 	if raw, ok := f["extra"]; ok {
 		_ = json.Unmarshal(raw, &extra) // what else it holds is for other players
@@ -145,7 +143,7 @@ func parseMedia(f fields) (player.Command, error) {
 	quoted, _ := json.Marshal(id)
 	title, _ := json.Marshal(extra.Title)
 	what := "path"
-	if isWeb(id) {
+	if isWeb(id) || isMediaSource(id) {
 		what = "url"
 	}
 	play := fields{what: quoted, "title": title}
@@ -162,6 +160,9 @@ func parseMedia(f fields) (player.Command, error) {
 	}
 	return parsePlay(play)
 }
+
+// isMediaSource tells whether an address is one of Home Assistant's own.
+func isMediaSource(s string) bool { return strings.HasPrefix(s, assistant.Scheme) }
 
 func isWeb(s string) bool {
 	s = strings.ToLower(s)

@@ -18,6 +18,7 @@ import (
 	"airplay2mqtt/audio/ffmpeg"
 	"airplay2mqtt/bridge/media"
 	"airplay2mqtt/bridge/player"
+	"airplay2mqtt/bridge/voice"
 	"airplay2mqtt/raop"
 )
 
@@ -110,7 +111,12 @@ func sourceCode(err error) string {
 	var fetch *audio.FetchError
 	var film *mediaserver.FetchError
 	var untrusted *tls.CertificateVerificationError
+	var silent *voice.Error
 	switch {
+	case errors.Is(err, voice.ErrWord):
+		return "bad_payload"
+	case errors.As(err, &silent):
+		return "tts_unavailable"
 	case errors.As(err, &path):
 		return "forbidden_path"
 	case errors.As(err, &address):

@@ -26,6 +26,7 @@ func (r *reading) check() {
 	r.checkGroups()
 	r.checkSpeech()
 	r.checkLimits()
+	r.checkTTS()
 	r.checkMedia()
 	if r.cfg.Data == "" {
 		r.wrong("data", "the folder where devices and credentials are kept is missing, such as ./data")
@@ -130,6 +131,7 @@ func (r *reading) topic(key, topic string) {
 func (r *reading) checkHomeAssistant() {
 	h := &r.cfg.HomeAssistant
 	r.oneOf("homeassistant.media_player", h.MediaPlayer, "bkbilly", "off")
+	r.checkAccess(h)
 	if h.DiscoveryPrefix == "off" {
 		return
 	}

@@ -20,6 +20,7 @@ type Config struct {
 	Devices       []Device      `yaml:"devices"`
 	Groups        []Group       `yaml:"groups"`
 	Announcements Announcements `yaml:"announcements"`
+	TTS           TTS           `yaml:"tts"`
 	QuietHours    QuietHours    `yaml:"quiet_hours"`
 	Limits        Limits        `yaml:"limits"`
 	Media         Media         `yaml:"media"`
@@ -46,7 +47,13 @@ type HomeAssistant struct {
 	DiscoveryPrefix string `yaml:"discovery_prefix"` // off: no discovery
 	StatusTopic     string `yaml:"status_topic"`
 	MediaPlayer     string `yaml:"media_player"` // bkbilly or off
+	URL             string `yaml:"url"`          // of Home Assistant itself, to speak and for its media; off: it is never asked
+	Token           string `yaml:"token"`        // a long-lived access token
+	TokenFile       string `yaml:"token_file"`   // the first line of this file, instead of token
 }
+
+// Asked tells whether Home Assistant itself can be asked for anything.
+func (h HomeAssistant) Asked() bool { return h.URL != "" && h.URL != "off" }
 
 // Discovery says how devices are found.
 type Discovery struct {
@@ -89,6 +96,19 @@ type Announcements struct {
 	Loudness Loudness `yaml:"loudness"` // what all of them are brought to, in LUFS; off: as they are
 	Cooldown Length   `yaml:"cooldown"` // the same one is not heard again within this time
 	PerHour  int      `yaml:"per_hour"` // so many for each device are heard at most
+}
+
+// TTS says how text is spoken: by Home Assistant if that is asked, and by a
+// command where it is not, or does not answer.
+type TTS struct {
+	Engine   string   `yaml:"engine"`    // of Home Assistant, such as tts.piper; empty: the first that it has
+	Command  []string `yaml:"command"`   // a program and its arguments, which reads text and writes WAV
+	Language string   `yaml:"language"`  // where a message does not say it; empty: the voice's own
+	Voice    string   `yaml:"voice"`     // the same
+	MaxText  int      `yaml:"max_text"`  // characters of one message
+	MaxSound Size     `yaml:"max_sound"` // bytes that a voice may give for one message
+	Timeout  Length   `yaml:"timeout"`   // how long one voice may take
+	Keep     Length   `yaml:"keep"`      // how long what was spoken is kept in memory
 }
 
 // QuietHours is when it is to be quiet, each day, by the clock of this machine.
@@ -156,6 +176,13 @@ func Default() Config {
 			Bed:      -18,
 			Loudness: -16,
 			PerHour:  120,
+		},
+		TTS: TTS{
+			Command:  []string{},
+			MaxText:  1000,
+			MaxSound: 16 << 20,
+			Timeout:  Length(12 * time.Second),
+			Keep:     Length(10 * time.Minute),
 		},
 		QuietHours: QuietHours{Announcements: "allow"},
 		Limits:     Limits{PerDevice: 20, Overall: 100, Commands: []string{}},

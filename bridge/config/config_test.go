@@ -232,3 +232,67 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestHomeAssistantIsAskedAsItsApp(t *testing.T) {
+	supervised := []string{"SUPERVISOR_TOKEN=abc", "PATH=/bin"}
+	for name, c := range map[string]struct {
+		text    string
+		environ []string
+		url     string
+	}{
+		"an app":                {"", supervised, config.Supervisor},
+		"no app":                {"", nil, ""},
+		"an app that shall not": {"homeassistant: {url: 'off'}", supervised, "off"},
+		"another one":           {"homeassistant: {url: 'http://ha:8123', token: xyz}", supervised, "http://ha:8123"},
+		"by the environment":    {"", []string{"AIRPLAY2MQTT_HOMEASSISTANT_URL=http://x", "AIRPLAY2MQTT_HOMEASSISTANT_TOKEN=abc"}, "http://x"},
+	} {
+		cfg, err := config.Parse("config.yaml", []byte(c.text), c.environ)
+		if err != nil || cfg.HomeAssistant.URL != c.url || cfg.HomeAssistant.Asked() != (c.url != "" && c.url != "off") {
+			t.Errorf("%s: got %+v, %v, want %q", name, cfg.HomeAssistant, err, c.url)
+		}
+		if shown := cfg.Redacted().HomeAssistant.Token; shown != "" && shown != "***" {
+			t.Errorf("%s: the token is shown", name)
+		}
+	}
+}
+
+func TestTheTokenComesFromAFileAsWell(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("geheim\r\nmore\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Parse("config.yaml", []byte("homeassistant: {url: 'http://ha:8123', token_file: "+file+"}"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := cfg.HomeAssistant.Secret(); err != nil || got != "geheim" {
+		t.Errorf("got %q, %v, want geheim", got, err)
+	}
+}
+
+func TestMistakesAboutSpeaking(t *testing.T) {
+	for text, want := range map[string]string{
+		"homeassistant: {url: 'ha:8123', token: x}":                          `1: homeassistant.url: "ha:8123" is no address such as http://homeassistant.local:8123`,
+		"homeassistant: {url: 'http://u:geheim@ha', token: x}":               "users and passwords are not for this",
+		"homeassistant: {url: 'http://ha?x=1', token: x}":                    "nothing stands behind",
+		"homeassistant: {url: 'http://ha:8123'}":                             "homeassistant.token: is missing",
+		"homeassistant: {token: geheim}":                                     "homeassistant.url: is missing",
+		"homeassistant: {url: 'http://ha', token: x, token_file: /dev/null}": "keep one of them",
+		"homeassistant: {url: 'http://ha', token_file: /no/such}":            "no such file",
+		"tts: {engine: tts.piper}":                                           "homeassistant.url does not say where that is",
+		"tts: {command: [espeak-ng --stdin --stdout]}":                       "there is no shell",
+		"tts: {command: ['', x]}":                                            "the first row is the program",
+		"tts: {command: espeak-ng}":                                          "a list is wanted here",
+		"tts: {max_text: 0}":                                                 "0 is not from 1 to 10000",
+		"tts: {timeout: 30s}":                                                "30s is not from 1s to 25s",
+		"tts: {max_sound: 1GiB}":                                             "more than 256MiB",
+		"tts: {langauge: de}":                                                `unknown key "langauge", did you mean "language"?`,
+	} {
+		_, err := config.Parse("config.yaml", []byte(text), nil)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		} else if strings.Contains(err.Error(), "geheim") {
+			t.Errorf("%s: says what is secret: %v", text, err)
+		}
+	}
+}

@@ -76,6 +76,7 @@ func parse(name string, text []byte, environ []string) (Config, error) {
 	r := reading{name: name, cfg: &cfg}
 	r.decode(text)
 	r.environment(environ)
+	r.supervise(environ)
 	r.check()
 	if len(r.mistakes) == 0 {
 		return cfg, nil

@@ -11,6 +11,15 @@ import (
 // Secret is the broker's password, from wherever it was given.
 func (m MQTT) Secret() (string, error) { return secret(m.Password, m.PasswordFile) }
 
+// Secret is the token for Home Assistant, from wherever it was given.
+func (h HomeAssistant) Secret() (string, error) {
+	token, err := secret(h.Token, h.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("homeassistant: %w", err)
+	}
+	return token, nil
+}
+
 // Secret is the device's password, from wherever it was given.
 func (d Device) Secret() (string, error) { return secret(d.Password, d.PasswordFile) }
 
@@ -46,6 +55,7 @@ func (c Config) Redacted() Config {
 	hide(&c.MQTT.Password)
 	hide(&c.MQTT.Username)
 	hide(&c.Credentials.Key)
+	hide(&c.HomeAssistant.Token)
 	c.Devices = append([]Device{}, c.Devices...)
 	for i := range c.Devices {
 		hide(&c.Devices[i].Password)

@@ -34,6 +34,9 @@ type Hush struct{}
 type Sound struct {
 	Chime     string // by its name
 	URL, File string
+	Text      string // to be spoken
+
+	Language, Voice string // of the text; empty: as is usual
 }
 
 // A Policy is what becomes of what is playing while clips are heard.
@@ -144,13 +147,13 @@ func (c Announce) check() error {
 	}
 	for _, s := range c.Clips {
 		given := 0
-		for _, text := range []string{s.Chime, s.URL, s.File} {
+		for _, text := range []string{s.Chime, s.URL, s.File, s.Text} {
 			if text != "" {
 				given++
 			}
 		}
 		if given != 1 {
-			return errors.New("player: a clip is one of a chime, a URL and a file")
+			return errors.New("player: a clip is one of a chime, a URL, a file and a text")
 		}
 	}
 	return nil

@@ -29,7 +29,7 @@ func TestExampleNamesEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range []any{
-		config.Config{}, config.MQTT{}, config.HomeAssistant{}, config.Discovery{}, config.Device{}, config.Group{}, config.Announcements{}, config.QuietHours{}, config.Limits{}, config.Media{}, config.Log{},
+		config.Config{}, config.MQTT{}, config.HomeAssistant{}, config.Discovery{}, config.Device{}, config.Group{}, config.Announcements{}, config.TTS{}, config.QuietHours{}, config.Limits{}, config.Media{}, config.Log{},
 	} {
 		for i := range reflect.TypeOf(v).NumField() {
 			if key := reflect.TypeOf(v).Field(i).Tag.Get("yaml"); !strings.Contains(string(text), key+":") {

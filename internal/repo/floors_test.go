@@ -57,9 +57,14 @@ var floors = map[string][]string{
 	"discovery":     {},
 	"bridge/config": {"internal/nearest"},
 	"bridge/media":  {},
-	"bridge/mqtt":   {},
-	"bridge/hass":   {},
-	"bridge/vault":  {"airplay", "internal/atomicfile"},
+	"bridge/voice":  {},
+
+	"bridge/assistant":               {},
+	"bridge/assistant/assistanttest": {},
+
+	"bridge/mqtt":  {},
+	"bridge/hass":  {},
+	"bridge/vault": {"airplay", "internal/atomicfile"},
 
 	"internal/atomicfile": {},
 	"internal/chime":      {},
@@ -83,7 +88,7 @@ var floors = map[string][]string{
 
 // testOnly may be imported by tests of any package, and by nothing else that
 // is not listed above.
-var testOnly = []string{"raop/raoptest", "airplay/airplaytest", "airplay/video/videotest", "audio/stream/streamtest", "audio/internal/audiotest", "internal/memnet", "internal/interop"}
+var testOnly = []string{"raop/raoptest", "airplay/airplaytest", "airplay/video/videotest", "bridge/assistant/assistanttest", "audio/stream/streamtest", "audio/internal/audiotest", "internal/memnet", "internal/interop"}
 
 const module = "airplay2mqtt"
 
@@ -186,6 +191,7 @@ var libraries = map[string][]string{
 	"github.com/pion/opus":                {"audio/ogg"},
 	"github.com/youpy/go-wav":             {"audio/wav"},
 	"github.com/bogem/id3v2":              {"audio/tags"},
+	"github.com/gorilla/websocket":        {"bridge/assistant", "bridge/assistant/assistanttest"},
 	"golang.org/x/crypto":                 {"internal/hap", "airplay", "airplay/airplaytest"},
 	"gopkg.in/yaml.v3":                    {"bridge/config"},
 }
