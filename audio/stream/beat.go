@@ -97,7 +97,6 @@ func (s *Stream) send() {
 	p := Packet{Frame: s.next, Payload: s.payload}
 	s.next += packet
 	s.head.sent.Store(s.next)
-	s.counters.packets.Add(1)
 	for _, m := range slices.Backward(s.members) {
 		if !m.ready || p.Frame < m.from {
 			continue
@@ -106,6 +105,7 @@ func (s *Stream) send() {
 			s.drop(m, fmt.Errorf("write: %w", err))
 		}
 	}
+	s.counters.sent()
 }
 
 // starve sends silence on the same timeline, because the next packet is due

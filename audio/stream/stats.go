@@ -15,6 +15,7 @@ type Stats struct {
 	Dropped   int64         // sinks that failed
 	Sinks     int           // sinks that are attached now
 	Starved   bool          // silence is being sent, because the source has nothing
+	First     time.Time     // when the first packet was sent; zero: none was
 }
 
 // counters are written by the stream's goroutine and read by any.
@@ -22,9 +23,23 @@ type counters struct {
 	packets, late, underruns, inserted, restarts, dropped, sinks atomic.Int64
 
 	starved atomic.Bool
+
+	born  time.Time    // when the stream was made
+	first atomic.Int64 // how long after that the first packet was sent, 1 at least; 0: none was
+}
+
+// sent counts a packet that has been given to all sinks.
+func (c *counters) sent() {
+	if c.packets.Add(1) == 1 {
+		c.first.Store(max(int64(time.Since(c.born)), 1))
+	}
 }
 
 func (c *counters) stats() Stats {
+	var first time.Time
+	if after := c.first.Load(); after > 0 {
+		first = c.born.Add(time.Duration(after))
+	}
 	return Stats{
 		Packets:   c.packets.Load(),
 		Late:      c.late.Load(),
@@ -34,5 +49,6 @@ func (c *counters) stats() Stats {
 		Dropped:   c.dropped.Load(),
 		Sinks:     int(c.sinks.Load()),
 		Starved:   c.starved.Load(),
+		First:     first,
 	}
 }

@@ -178,6 +178,7 @@ func New(src audio.Source, cfg Config, sinks ...Sink) *Stream {
 		tape:     &tape{src: src},
 		payload:  make([]byte, 0, alac.PacketSize),
 	}
+	s.counters.born = time.Now()
 	if s.tape.limit = math.MaxInt64; cfg.Until > 0 {
 		s.tape.limit = frames(cfg.Until)
 	}

@@ -22,6 +22,7 @@ func (p *Player) play(ctx context.Context, c Play, answer func(error)) {
 	switch {
 	case p.main != nil && (c.Enqueue == EnqueueAdd || c.Enqueue == EnqueueNext):
 		p.want(c.Repeat)
+		b.asked = time.Time{} // others are before it
 		p.enqueue(b)
 	case p.main != nil && c.Enqueue == EnqueuePlay:
 		before := p.main
@@ -52,7 +53,7 @@ func (p *Player) want(r Repeat) {
 // admit makes a playback of a request.
 func (p *Player) admit(c Play, answer func(error)) *playback {
 	p.plays++
-	return &playback{request: c, id: "p" + strconv.Itoa(p.plays), answer: answer, tags: c.said()}
+	return &playback{request: c, id: "p" + strconv.Itoa(p.plays), answer: answer, asked: time.Now(), tags: c.said()}
 }
 
 // replace ends all that is played and waits, for something else to begin. It

@@ -20,6 +20,7 @@ type announcement struct {
 	policy  Policy
 	chair   *chair // among others who announce the same; nil: it is alone
 	answer  func(error)
+	asked   time.Time     // when it was
 	clips   []*audio.Clip // nil: not open yet
 	at      time.Time     // when its first frame is to be heard; zero: as soon as may be
 	voice   voice         // what lets it be heard; nil: nothing yet
@@ -45,7 +46,7 @@ type desk struct {
 
 // announce takes an Announce on, or answers why not.
 func (p *Player) announce(ctx context.Context, c Announce, place *chair, answer func(error)) {
-	a := &announcement{request: c, key: c.key(), policy: p.policyOf(c), chair: place, answer: answer}
+	a := &announcement{request: c, key: c.key(), policy: p.policyOf(c), chair: place, answer: answer, asked: time.Now()}
 	if err := p.admissible(a); err != nil {
 		answer(err)
 		return

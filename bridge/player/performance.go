@@ -45,7 +45,7 @@ func (p *Player) perform(ctx context.Context, b *playback) {
 	f.medley.ear, f.medley.last = f.ear, framesIn(max(cfg.Lead, longest(sinks))+haste)
 	ctx, f.cancel = context.WithCancel(ctx)
 	p.rest(ctx)
-	p.children.Go(func() { f.stream.Run(ctx) }) // finished reads its Err
+	p.counted(func() { f.stream.Run(ctx) }, f.stream, b.awaited()) // finished reads its Err
 	p.show = f
 }
 

@@ -12,6 +12,7 @@ type playback struct {
 	request Play
 	id      string
 	answer  func(error) // nil once it was called
+	asked   time.Time   // when it was; zero: it came by itself, or had to wait
 	encore  Repeat      // why it is repeated; empty: somebody asked for it
 	round   int         // which time through all that is to be repeated
 
@@ -41,6 +42,14 @@ func (b *playback) give(err error) {
 	answer := b.answer
 	b.answer = nil
 	answer(err)
+}
+
+// awaited is since when somebody waits for its first packet; zero: nobody does.
+func (b *playback) awaited() time.Time {
+	if b.began {
+		return time.Time{}
+	}
+	return b.asked
 }
 
 // take takes the sound, once it is open.

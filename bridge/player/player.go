@@ -150,6 +150,8 @@ type Player struct {
 
 	mail mailbox
 
+	counter counter
+
 	// What follows belongs to the goroutine of Run.
 
 	state, told State

@@ -100,7 +100,7 @@ func (p *Player) begins(ctx context.Context, a *announcement, clips *reel) error
 	p.rest(ctx)
 	s := solo{Stream: stream.New(clips, stream.Config{Lead: chimeLead(m), At: a.at, Logger: p.cfg.Logger}, p.session)}
 	ctx, s.cancel = context.WithCancel(ctx)
-	p.children.Go(func() { s.Run(ctx) })
+	p.counted(func() { s.Run(ctx) }, s.Stream, a.asked)
 	a.voice = s
 	return nil
 }
