@@ -32,6 +32,7 @@ func (r *reading) check() {
 		r.wrong("data", "the folder where devices and credentials are kept is missing, such as ./data")
 	}
 	r.checkCredentials()
+	r.checkWeb()
 	r.oneOf("log.level", r.cfg.Log.Level, "debug", "info", "warn", "error")
 	r.oneOf("log.format", r.cfg.Log.Format, "console", "json")
 }

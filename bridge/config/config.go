@@ -26,6 +26,7 @@ type Config struct {
 	Media         Media         `yaml:"media"`
 	Data          string        `yaml:"data"`
 	Credentials   Credentials   `yaml:"credentials"`
+	Web           Web           `yaml:"web"`
 	Log           Log           `yaml:"log"`
 }
 
@@ -143,6 +144,14 @@ type Media struct {
 type Credentials struct {
 	Key     string `yaml:"key"`      // encrypts them; empty: they are kept in plain text, for their owner only
 	KeyFile string `yaml:"key_file"` // the first line of this file, instead of key
+}
+
+// Web says where the web page is, and who may use it.
+type Web struct {
+	Listen    string `yaml:"listen"`     // address and port, such as 127.0.0.1:8330; empty: there is none
+	Token     string `yaml:"token"`      // who says it may use the page; needed where others than this machine can connect
+	TokenFile string `yaml:"token_file"` // the first line of this file, instead of token
+	Ingress   bool   `yaml:"ingress"`    // it is an app of Home Assistant, which has asked who it is: nobody else is served
 }
 
 // Log says what is written to standard error.

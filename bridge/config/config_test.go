@@ -222,6 +222,44 @@ func TestSuggestions(t *testing.T) {
 	}
 }
 
+func TestPageIsNotOpenedToOthersUnawares(t *testing.T) {
+	for web, want := range map[string]string{
+		"{}":                       "",
+		"{listen: '127.0.0.1:80'}": "",
+		"{listen: 'localhost:80'}": "",
+		"{listen: '0.0.0.0:80'}":   "c:1: web.token: is missing: others than this machine can connect to 0.0.0.0:80",
+		"{listen: ':80'}":          "c:1: web.token: is missing",
+		"{listen: '0.0.0.0:80', token: tooshort}":                              "c:1: web.token: is shorter than 16 characters",
+		"{listen: '0.0.0.0:80', token: 0123456789abcdef}":                      "",
+		"{listen: '0.0.0.0:80', ingress: true}":                                "",
+		"{ingress: true}":                                                      "c:1: web.listen: is missing",
+		"{listen: '0.0.0.0:80', ingress: true, token: 0123456789abcdef}":       "c:1: web.token: is not asked for with ingress",
+		"{listen: '8330'}":                                                     `c:1: web.listen: "8330" is no address and port`,
+		"{listen: '127.0.0.1:http'}":                                           `c:1: web.listen: "http" is no port`,
+		"{listen: 'here:80'}":                                                  `c:1: web.listen: "here" is no address of this machine`,
+		"{listen: '127.0.0.1:80', token: 0123456789abcdef, token_file: /none}": "c:1: web.token_file: token is given too",
+		"{listn: x}": `unknown key "listn", did you mean "listen"?`,
+	} {
+		_, err := config.Parse("c", []byte("web: "+web), nil)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: got %v, want no mistake", web, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: got %v, want %q", web, err, want)
+		}
+	}
+	cfg, err := config.Parse("c", []byte("web: {listen: '0.0.0.0:80', token: 0123456789abcdef}"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := cfg.Redacted().Web.Token; got != "***" {
+		t.Errorf("redacted: got %q, want ***", got)
+	}
+	if diff := cmp.Diff([]string{"0123456789abcdef"}, cfg.Secrets()); diff != "" {
+		t.Errorf("secrets (-want +got):\n%s", diff)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("mqtt: {server: mqtt://x}\ndevices: [{name: A, host: b, port: 1, latency: 300}]\n")
 	f.Add("media: {max_download: 1e300GiB, allow: [1/2]}")

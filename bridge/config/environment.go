@@ -102,7 +102,7 @@ func each(v reflect.Value, path string, visit func(key string, v reflect.Value))
 
 // keysOf lists the keys of one of this package's types.
 func keysOf(typeName string) []string {
-	for _, v := range []any{Config{}, MQTT{}, HomeAssistant{}, Discovery{}, Device{}, Group{}, Announcements{}, TTS{}, QuietHours{}, Limits{}, Media{}, Credentials{}, Log{}} {
+	for _, v := range []any{Config{}, MQTT{}, HomeAssistant{}, Discovery{}, Device{}, Group{}, Announcements{}, TTS{}, QuietHours{}, Limits{}, Media{}, Credentials{}, Web{}, Log{}} {
 		if t := reflect.TypeOf(v); t.Name() == typeName {
 			keys := make([]string, t.NumField())
 			for i := range keys {

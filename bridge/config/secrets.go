@@ -32,6 +32,15 @@ func (c Credentials) Secret() (string, error) {
 	return key, nil
 }
 
+// Secret is the token of the page, from wherever it was given.
+func (w Web) Secret() (string, error) {
+	token, err := secret(w.Token, w.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("web: %w", err)
+	}
+	return token, nil
+}
+
 func secret(given, file string) (string, error) {
 	if file == "" {
 		return given, nil
@@ -42,6 +51,22 @@ func secret(given, file string) (string, error) {
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	return strings.TrimRight(line, "\r"), nil
+}
+
+// Secrets are all that nobody may be shown, wherever they were given.
+func (c Config) Secrets() []string {
+	type keeper interface{ Secret() (string, error) }
+	keepers := []keeper{c.MQTT, c.HomeAssistant, c.Credentials, c.Web}
+	for _, d := range c.Devices {
+		keepers = append(keepers, d)
+	}
+	var list []string
+	for _, k := range keepers {
+		if s, err := k.Secret(); err == nil && s != "" {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // Redacted is the configuration as it may be shown to anybody: what is secret
@@ -56,6 +81,7 @@ func (c Config) Redacted() Config {
 	hide(&c.MQTT.Username)
 	hide(&c.Credentials.Key)
 	hide(&c.HomeAssistant.Token)
+	hide(&c.Web.Token)
 	c.Devices = append([]Device{}, c.Devices...)
 	for i := range c.Devices {
 		hide(&c.Devices[i].Password)

@@ -18,6 +18,9 @@ func (r *reading) checkWeb() {
 		r.wrong("web.token_file", "token is given too; keep one of them")
 	}
 	r.readable("web.token_file", w.TokenFile)
+	if w.Ingress && (w.Token != "" || w.TokenFile != "") {
+		r.wrong("web.token", "is not asked for with ingress; take one of them out")
+	}
 	if w.Token != "" && len(w.Token) < shortToken {
 		r.wrong("web.token", "is shorter than %d characters: it would be guessed", shortToken)
 	}
