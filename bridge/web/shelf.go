@@ -211,11 +211,11 @@ func (s *shelf) receive(called string, body io.Reader, coming func() error) (nam
 	default:
 		return "", errBusy
 	}
-	file, name, err := s.take(called)
+	file, ours, err := s.take(called)
 	if err != nil {
 		return "", err
 	}
-	defer func() { s.arrived(name, err) }()
+	defer func() { s.arrived(ours, err) }()
 	defer func() { err = errors.Join(err, file.Close()) }()
 	part := make([]byte, 64<<10)
 	for {
@@ -223,14 +223,14 @@ func (s *shelf) receive(called string, body io.Reader, coming func() error) (nam
 			return "", err
 		}
 		n, err := body.Read(part)
-		if n > 0 && !s.grow(name, int64(n)) {
+		if n > 0 && !s.grow(ours, int64(n)) {
 			return "", errFull
 		}
 		if _, err := file.Write(part[:n]); err != nil {
 			return "", err
 		}
 		if errors.Is(err, io.EOF) {
-			return name, nil
+			return ours, nil
 		}
 		if err != nil {
 			return "", err

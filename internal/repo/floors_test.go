@@ -16,7 +16,7 @@ import (
 // has the picture. A row may end in /... for all packages below.
 var floors = map[string][]string{
 	// 5
-	"cmd/bridge": {"bridge", "bridge/config", "bridge/player", "airplay/ptp", "bridge/mqtt", "bridge/vault", "raop", "raop/raoptest", "airplay", "airplay/pair", "audio", "audio/stream", "audio/wav", "discovery", "internal/chime", "internal/nearest", "internal/ntp", "internal/rtp", "internal/rtsp"},
+	"cmd/bridge": {"bridge", "bridge/config", "bridge/player", "airplay/ptp", "bridge/mqtt", "bridge/vault", "bridge/web", "raop", "raop/raoptest", "airplay", "airplay/pair", "audio", "audio/stream", "audio/wav", "discovery", "internal/chime", "internal/nearest", "internal/ntp", "internal/rtp", "internal/rtsp"},
 	// 4
 	"bridge": {"raop", "airplay", "airplay/film", "airplay/mediaserver", "airplay/pair", "airplay/ptp", "airplay/video", "audio/ffmpeg", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/atomicfile", "internal/chime", "internal/nearest"},
 	// 3
@@ -65,6 +65,7 @@ var floors = map[string][]string{
 	"bridge/mqtt":  {},
 	"bridge/hass":  {},
 	"bridge/vault": {"airplay", "internal/atomicfile"},
+	"bridge/web":   {"bridge/mqtt"},
 
 	"internal/atomicfile": {},
 	"internal/chime":      {},
@@ -183,6 +184,7 @@ func TestTableHasNoCircles(t *testing.T) {
 var libraries = map[string][]string{
 	"github.com/eclipse/paho.mqtt.golang": {"bridge/mqtt"},
 	"github.com/mochi-mqtt/server":        {"bridge/mqtt"},
+	"github.com/gorilla/websocket":        {"bridge/web"},
 	"github.com/grandcat/zeroconf":        {"discovery"},
 	"github.com/miekg/dns":                {"discovery"},
 	"github.com/hajimehoshi/go-mp3":       {"audio/mp3"},
