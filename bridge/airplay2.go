@@ -86,7 +86,7 @@ func (d *device) dialSecond(ctx context.Context, t *target) (player.Session, err
 		if err == nil {
 			d.reached(true)
 			d.tellTiming(s.Facts())
-			return d.attend(s, address, func() {}), nil
+			return d.attend(s, address, func() sent { return sentBySecond(s.Stats()) }, func() {}), nil
 		}
 		last = err
 		if imposter := errors.Is(err, airplay.ErrImposter); imposter || errors.Is(err, airplay.ErrPairing) {

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/bridge/vault"
 	"airplay2mqtt/bridge/voice"
+	"airplay2mqtt/bridge/web"
 	"airplay2mqtt/discovery"
 	"airplay2mqtt/raop"
 
@@ -45,6 +47,12 @@ type Config struct {
 	Listen       func(network, address string) (net.Listener, error) // for the buttons of speakers
 	Announce     func(ctx context.Context, i discovery.Instance) error
 	Slept        func() time.Duration // how long the machine has, since it was started
+
+	// Tail is the end of the log, for the page; nil: it shows none. Doctor finds
+	// out why a device, by its name, is silent, as a JSON object; nil: nobody
+	// does. It may use the clock, which nobody else may have while we do.
+	Tail   *web.Tail
+	Doctor func(ctx context.Context, device string, clock *ptp.Engine) (json.RawMessage, error)
 }
 
 // A Bridge shows receivers on the broker and plays on them what it is told to.
@@ -62,6 +70,7 @@ type Bridge struct {
 	chimes  *chimes
 	net     network
 	buttons *raop.RemoteServer
+	page    *web.Server // nil: there is none
 	clock   *ptp.Engine // of all AirPlay 2 sessions
 	started time.Time
 
@@ -109,7 +118,11 @@ func New(cfg Config) (*Bridge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("media.chimes: %w", err)
 	}
-	folders := media.NewFolders(append([]string{folder}, s.Media.Folders...)...)
+	paths := append([]string{folder}, s.Media.Folders...)
+	if s.Web.Listen != "" {
+		paths = append(paths, uploads(s))
+	}
+	folders := media.NewFolders(paths...)
 	b := &Bridge{
 		cfg:     s,
 		about:   cfg,
@@ -161,37 +174,49 @@ func New(cfg Config) (*Bridge, error) {
 	if s.Announcements.Loudness != chimeLoudness {
 		b.chimes.make = b.level
 	}
-	if b.client, err = b.newClient(); err != nil {
+	broker, err := b.broker()
+	if err != nil {
 		return nil, err
 	}
-	return b, nil
+	if b.client, err = b.newClient(broker); err != nil {
+		return nil, err
+	}
+	if s.Web.Listen != "" {
+		b.page, err = b.newPage(broker)
+	}
+	return b, err
 }
 
-func (b *Bridge) newClient() (*mqtt.Client, error) {
+// broker is how the broker is reached, by whoever of us does.
+func (b *Bridge) broker() (mqtt.Config, error) {
 	m := b.cfg.MQTT
 	password, err := m.Secret()
 	if err != nil {
-		return nil, err
+		return mqtt.Config{}, err
 	}
 	security, err := tlsConfig(m)
 	if err != nil {
-		return nil, err
+		return mqtt.Config{}, err
 	}
-	client, err := mqtt.New(mqtt.Config{
-		Server:     m.Server,
-		Username:   m.Username,
-		Password:   password,
-		ClientID:   m.ClientID,
-		TLS:        security,
-		Will:       b.bridgeState("offline"),
-		OnConnect:  b.connected,
-		MaxPayload: b.largest(),
-		Dial:       b.about.DialBroker,
-		Logger:     b.log,
-	})
+	return mqtt.Config{
+		Server:   m.Server,
+		Username: m.Username,
+		Password: password,
+		ClientID: m.ClientID,
+		TLS:      security,
+		Dial:     b.about.DialBroker,
+		Logger:   b.log,
+	}, nil
+}
+
+func (b *Bridge) newClient(cfg mqtt.Config) (*mqtt.Client, error) {
+	cfg.Will, cfg.OnConnect = b.bridgeState("offline"), b.connected
+	cfg.MaxPayload = b.largest()
+	client, err := mqtt.New(cfg)
 	if err != nil {
 		return nil, err
 	}
+	m := b.cfg.MQTT
 	for _, name := range verbNames() {
 		client.Handle(m.BaseTopic+"/+/"+name, b.hear)
 	}
@@ -265,6 +290,9 @@ func (b *Bridge) switchboard(ctx context.Context) {
 	living, cancel := context.WithCancel(ctx)
 	defer cancel()
 	b.players, b.living = new(errgroup.Group), living
+	if b.page != nil {
+		b.chores.Go(func() error { return b.servePage(living) })
+	}
 	if b.cfg.Discovery.MDNS { // by which receivers find us
 		b.chores.Go(func() error { return b.serveButtons(living) })
 	}

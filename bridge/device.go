@@ -38,6 +38,7 @@ type device struct {
 	live    atomic.Pointer[session] // the newest
 	offset  atomic.Int64            // how much later than others it plays, a time.Duration
 	busy    atomic.Bool             // it is not idle
+	counts  counts
 	net     network
 	face    *face
 	player  *player.Player

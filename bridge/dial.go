@@ -108,9 +108,16 @@ type network struct {
 	listen func(network, address string) (net.PacketConn, error)
 }
 
-// dial opens a session with the device, a player's Config.Dial: by AirPlay 2
-// where it speaks that, and by AirPlay 1 where it does not, or refuses.
+// dial opens a session with the device, a player's Config.Dial, and counts that.
 func (d *device) dial(ctx context.Context) (player.Session, error) {
+	s, err := d.connect(ctx)
+	d.counts.dialled(err, errors.Is(ctx.Err(), context.Canceled))
+	return s, err
+}
+
+// connect opens a session: by AirPlay 2 where the device speaks that, and by
+// AirPlay 1 where it does not, or refuses.
+func (d *device) connect(ctx context.Context) (player.Session, error) {
 	t := d.target.Load()
 	if t.refusal != nil {
 		return nil, t.refusal
@@ -147,7 +154,7 @@ func (d *device) dialFirst(ctx context.Context, t *target) (player.Session, erro
 		if err == nil {
 			d.reached(true)
 			d.learns(func(l learned) learned { return l.agreed(s.Facts()) })
-			return d.attend(s, address, func() {
+			return d.attend(s, address, func() sent { return sentByFirst(s.Stats()) }, func() {
 				d.learns(func(l learned) learned { return l.heard(s.Stats(), s.MinLead()) })
 				d.diagnose(s.Stats())
 			}), nil

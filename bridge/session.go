@@ -32,15 +32,17 @@ type session struct {
 	err  error // set before over is closed
 }
 
-// attend makes a session of one with the receiver at an address. ended is
-// called when it is over.
-func (d *device) attend(s link, address string, ended func()) *session {
+// attend makes a session of one with the receiver at an address, which counts
+// for itself. ended is called when it is over.
+func (d *device) attend(s link, address string, sent func() sent, ended func()) *session {
 	w := &session{link: s, over: make(chan struct{})}
 	d.live.Store(w)
+	d.counts.begin(w, sent)
 	s.SetOffset(time.Duration(d.offset.Load())) // it may have been changed meanwhile
 	go func() {                                 // Close waits for it
 		defer close(w.over)
 		<-s.Done()
+		d.counts.end(w)
 		ended()
 		w.err = d.verdict(s.Err(), address)
 	}()

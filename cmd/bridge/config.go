@@ -57,8 +57,9 @@ func (w world) unlock(command string, cfg config.Config) *vault.Vault {
 	return v
 }
 
-// logger writes what happens to standard error.
-func (w world) logger(l config.Log) zerolog.Logger {
+// logger writes what happens to standard error, and as JSON to others who want
+// to know.
+func (w world) logger(l config.Log, others ...io.Writer) zerolog.Logger {
 	level, err := zerolog.ParseLevel(l.Level)
 	if err != nil {
 		level = zerolog.InfoLevel
@@ -66,6 +67,9 @@ func (w world) logger(l config.Log) zerolog.Logger {
 	var out io.Writer = w.stderr
 	if l.Format != "json" {
 		out = zerolog.ConsoleWriter{Out: w.stderr, NoColor: !isTerminal(w.stderr), TimeFormat: time.TimeOnly}
+	}
+	if len(others) > 0 {
+		out = zerolog.MultiLevelWriter(append([]io.Writer{out}, others...)...)
 	}
 	return zerolog.New(out).Level(level).With().Timestamp().Logger()
 }

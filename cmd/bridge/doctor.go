@@ -14,6 +14,7 @@ import (
 	"airplay2mqtt/airplay"
 	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/bridge"
+	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/discovery"
 	"airplay2mqtt/internal/nearest"
 	"airplay2mqtt/raop"
@@ -119,6 +120,14 @@ func (w world) doctor(ctx context.Context, args []string) error {
 		err = fmt.Errorf("%w: %s", errNotWell, d.Cause)
 	}
 	return err
+}
+
+// diagnose is the doctor for who runs the bridge already: with its
+// configuration and its clock.
+func (w world) diagnose(ctx context.Context, cfg config.Config, speaker string, clock *ptp.Engine) diagnosis {
+	d := doctor{playing: playing{world: w, cfg: cfg, vault: w.unlock("doctor", cfg), to: list{speaker}, volume: -1, clock: clock}}
+	d.examine(ctx)
+	return d.diagnosis
 }
 
 // examine goes the way until its end.

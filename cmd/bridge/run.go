@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 
+	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/bridge"
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/mqtt"
+	"airplay2mqtt/bridge/web"
 
 	"github.com/rs/zerolog"
 )
@@ -31,7 +35,13 @@ func (w world) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	log := w.logger(cfg.Log)
+	var tail *web.Tail // for the page
+	var readers []io.Writer
+	if cfg.Web.Listen != "" {
+		tail = web.NewTail(cfg.Secrets()...)
+		readers = append(readers, tail)
+	}
+	log := w.logger(cfg.Log, readers...)
 	log.Info().Str("version", release()).Msg("airplay2mqtt begins")
 	if cfg.MQTT.Server == "" {
 		broker, err := w.startBroker(&cfg, log)
@@ -40,7 +50,12 @@ func (w world) run(ctx context.Context, args []string) error {
 		}
 		defer broker.Close()
 	}
-	b, err := bridge.New(bridge.Config{Settings: cfg, Version: release(), Commit: commit(), Logger: log})
+	b, err := bridge.New(bridge.Config{
+		Settings: cfg, Version: release(), Commit: commit(), Logger: log, Tail: tail,
+		Doctor: func(ctx context.Context, device string, clock *ptp.Engine) (json.RawMessage, error) {
+			return json.Marshal(w.diagnose(ctx, cfg, device, clock))
+		},
+	})
 	if err != nil {
 		return err
 	}
