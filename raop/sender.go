@@ -3,7 +3,6 @@ package raop
 import (
 	"net"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -13,48 +12,54 @@ import (
 const sendPatience = 20 * time.Millisecond
 
 // A sender sends datagrams that nobody waits for. On a socket of the system a
-// datagram leaves at once or not at all, without a deadline: each deadline is a
-// timer that wakes the process later for nothing, which took more processor
-// time than all the packets.
+// datagram leaves at once or not at all, without a deadline, and the runtime
+// does not watch the socket: a deadline is a timer that wakes the process later
+// for nothing, and who watches is woken for each packet that has left. Both
+// took more processor time than all the packets.
 type sender struct {
-	conn net.Conn
+	conn net.Conn // nil: there is a socket
 
 	mu     sync.Mutex
-	raw    syscall.RawConn // nil: conn has to do
-	packet []byte          // what write sends, and how that went
-	err    error
-	write  func(fd uintptr) (done bool)
+	socket *socket // nil: conn has to do, or it is closed
 }
 
+// newSender takes conn over.
 func newSender(conn net.Conn) *sender {
-	s := &sender{conn: conn}
-	if c, ok := conn.(*net.UDPConn); ok && pushes {
-		if raw, err := c.SyscallConn(); err == nil {
-			s.raw = raw
+	if c, ok := conn.(*net.UDPConn); ok {
+		if taken, err := takeSocket(c); err == nil {
+			conn.Close()
+			return &sender{socket: taken}
 		}
 	}
-	s.write = func(fd uintptr) bool {
-		s.err = push(fd, s.packet)
-		return true
-	}
-	return s
+	return &sender{conn: conn}
 }
 
 // send sends a datagram. It does not allocate.
 func (s *sender) send(packet []byte, now time.Time) error {
-	if s.raw == nil {
+	if s.conn != nil {
 		s.conn.SetWriteDeadline(now.Add(sendPatience))
 		_, err := s.conn.Write(packet)
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.packet = packet
-	if err := s.raw.Write(s.write); err != nil {
-		return err
+	if s.socket == nil {
+		return net.ErrClosed
 	}
-	return s.err
+	return s.socket.send(packet)
 }
 
-// Close closes the socket.
-func (s *sender) Close() error { return s.conn.Close() }
+// Close closes the socket. It may be called again.
+func (s *sender) Close() error {
+	if s.conn != nil {
+		return s.conn.Close()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.socket == nil {
+		return nil
+	}
+	taken := s.socket
+	s.socket = nil
+	return taken.close()
+}

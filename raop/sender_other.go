@@ -2,8 +2,16 @@
 
 package raop
 
-import "errors"
+import (
+	"errors"
+	"net"
+)
 
-const pushes = false
+// A socket is not to be had on this system.
+type socket struct{}
 
-func push(uintptr, []byte) error { return errors.ErrUnsupported }
+func takeSocket(*net.UDPConn) (*socket, error) { return nil, errors.ErrUnsupported }
+
+func (*socket) send([]byte) error { return errors.ErrUnsupported }
+
+func (*socket) close() error { return nil }

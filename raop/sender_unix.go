@@ -3,17 +3,38 @@
 package raop
 
 import (
+	"net"
 	"os"
 	"syscall"
 )
 
-// pushes tells that this system has push.
-const pushes = true
+// A socket is connected and does not block, and nobody but us knows of it.
+type socket struct{ fd int }
 
-// push sends a datagram on a connected socket that does not block.
-func push(fd uintptr, packet []byte) error {
+// takeSocket returns the socket of c, which may be closed then.
+func takeSocket(c *net.UDPConn) (*socket, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	taken := &socket{}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		syscall.ForkLock.RLock() // no child inherits it
+		defer syscall.ForkLock.RUnlock()
+		if taken.fd, failed = syscall.Dup(int(fd)); failed == nil {
+			syscall.CloseOnExec(taken.fd)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return taken, failed
+}
+
+func (s *socket) send(packet []byte) error {
 	for {
-		_, err := syscall.Write(int(fd), packet)
+		_, err := syscall.Write(s.fd, packet)
 		switch err {
 		case nil:
 			return nil
@@ -23,3 +44,5 @@ func push(fd uintptr, packet []byte) error {
 		}
 	}
 }
+
+func (s *socket) close() error { return syscall.Close(s.fd) }
