@@ -63,8 +63,9 @@ func newBuffer(src Source, ahead time.Duration, t *titles) *Buffer {
 		// Capacity, and the end is known before the last frame is taken.
 		ring: make([]Frame, size+readChunk),
 	}
-	// To be woken for each chunk costs more than to read it.
-	b.nap = max(readChunk, len(b.ring)/4)
+	// To be woken for each chunk costs more than to read it: it naps for half a
+	// second, or for a quarter of what it holds.
+	b.nap = max(readChunk, len(b.ring)/4, min(len(b.ring)/2, src.Rate()/2))
 	b.changed.L = &b.mu
 	return b
 }

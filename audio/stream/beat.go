@@ -21,7 +21,7 @@ func (s *Stream) beat(ctx context.Context, now time.Time) (wake time.Time) {
 		due := s.tl.At(s.next).Add(-s.lead)
 		early := due.Add(-s.ahead)
 		if now.Before(early) {
-			return early.Add(min(s.ahead/4, rest))
+			return s.later(now, early)
 		}
 		if !s.pace.take(now) {
 			return now.Add(breath)
@@ -38,6 +38,15 @@ func (s *Stream) beat(ctx context.Context, now time.Time) (wake time.Time) {
 		}
 	}
 	return time.Time{}
+}
+
+// later is when to look again if no packet may leave before early: then, or when
+// several may.
+func (s *Stream) later(now, early time.Time) (wake time.Time) {
+	if s.ahead == 0 {
+		return early
+	}
+	return now.Add(nap(early.Add(min(s.ahead/4, rest)).Sub(now)))
 }
 
 // compose puts together the next packet: sound, silence, or sound that ends.

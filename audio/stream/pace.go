@@ -11,9 +11,9 @@ const (
 	// a source that has nothing yet.
 	breath = 4 * time.Millisecond
 	// rest is how long a stream sleeps that is ahead as far as it may be: it
-	// then sends a dozen packets at once. Waking for every single one cost
-	// ten times the processor time, most of it in going to sleep.
-	rest = 96 * time.Millisecond
+	// then sends as many packets as may leave at once. Waking for every single
+	// one cost ten times the processor time, most of it in going to sleep.
+	rest = 120 * time.Millisecond
 )
 
 // A pace holds bursts down: on average a packet each interval, and never more
@@ -33,4 +33,12 @@ func (p *pace) take(now time.Time) bool {
 	}
 	p.clear = p.clear.Add(p.interval)
 	return true
+}
+
+// nap is for how long to sleep where it need not be d exactly: a moment more
+// than whole milliseconds. The runtime sleeps in whole ones and stays awake for
+// the rest, which costs as much as the packets that are then sent.
+func nap(d time.Duration) time.Duration {
+	const moment = 50 * time.Microsecond
+	return d.Truncate(time.Millisecond) + moment
 }
