@@ -76,7 +76,7 @@ func (d *device) dialSecond(ctx context.Context, t *target) (player.Session, err
 			Credentials:  d.credentials(t),
 			Timing:       t.second.timing,
 			Clock:        d.clock,
-			Floor:        time.Duration(d.override.Latency), // who names a latency has tried it
+			Floor:        time.Duration(d.floor.Load()), // who names a latency has tried it
 			Offset:       time.Duration(d.offset.Load()),
 			Remote:       func(r airplay.Remote) { d.pressed(raop.Remote{Kind: r.Kind}) },
 			DialContext:  d.net.dial,

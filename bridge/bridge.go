@@ -3,10 +3,8 @@ package bridge
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -78,6 +76,7 @@ type Bridge struct {
 	calls  chan func()    // what the switchboard does next
 	intake
 	probing chan struct{} // holds a token for each probe under way
+	look    chan struct{} // holds one when devices are to be looked for at once
 
 	// Owned by the switchboard's goroutine.
 	registry *registry
@@ -89,6 +88,11 @@ type Bridge struct {
 	players  *errgroup.Group
 	living   context.Context // ends when the players shall
 	commands int
+	there    map[string]discovery.Device // what is announced in the network now, by id
+	problems map[string]problem          // what somebody should look after
+	healthAt time.Time                   // when the health is told next
+	leave    context.CancelFunc          // ends Run
+	again    bool                        // another bridge is to begin after this one
 	saveAt   time.Time
 	vitalsAt time.Time     // when the vitals are noted next
 	slept    time.Duration // how long the machine had, when we looked last
@@ -102,131 +106,37 @@ type Bridge struct {
 // New makes a bridge. It opens no connection yet; an error says what in the
 // settings cannot be used.
 func New(cfg Config) (*Bridge, error) {
-	s := cfg.Settings
-	if err := CheckCommands(s.Limits); err != nil {
+	if err := CheckCommands(cfg.Settings.Limits); err != nil {
 		return nil, err
 	}
-	guard, err := media.NewGuard(s.Media.Allow, s.Media.Deny)
-	if err != nil {
-		return nil, err
-	}
-	security, err := mediaTLS(s.Media)
-	if err != nil {
-		return nil, err
-	}
-	folder, err := filepath.Abs(s.Media.Chimes)
-	if err != nil {
-		return nil, fmt.Errorf("media.chimes: %w", err)
-	}
-	paths := append([]string{folder}, s.Media.Folders...)
-	if s.Web.Listen != "" {
-		paths = append(paths, uploads(s))
-	}
-	folders := media.NewFolders(paths...)
 	b := &Bridge{
-		cfg:     s,
+		cfg:     cfg.Settings,
 		about:   cfg,
 		log:     cfg.Logger,
 		tell:    newTeller(),
-		folders: folders,
-		opener: &audio.Opener{
-			DialContext: guard.DialContext,
-			OpenFile:    folders.Open,
-			AllowInput:  folders.Allow,
-			TLS:         security,
-			MaxDownload: int64(s.Media.MaxDownload),
-			Logger:      cfg.Logger,
-		},
 		net:     network{cfg.DialContext, cfg.ListenPacket},
 		clock:   ptp.New(ptp.Config{ListenPacket: cfg.ListenPacket, Logger: cfg.Logger}),
 		started: time.Now(),
 		calls:   make(chan func(), 256),
-		intake:  intake{heard: make(chan mqtt.Message, mostHeard), gate: newGate(s.Limits, cfg.Logger)},
+		intake:  intake{heard: make(chan mqtt.Message, mostHeard), gate: newGate(cfg.Settings.Limits, cfg.Logger)},
 		probing: make(chan struct{}, 2),
+		look:    make(chan struct{}, 1),
 		devices: map[string]*device{},
 		states:  map[*device]player.State{},
-	}
-	b.chimes = &chimes{
-		folder: folder,
-		opener: b.opener,
-		cache:  &audio.Cache{Opener: b.opener, Make: b.level, Logger: cfg.Logger},
-		log:    cfg.Logger,
-		ours:   map[string][]int16{},
-		changed: func() {
-			b.post(func() {
-				b.tellInfo()
-				for _, d := range b.devices {
-					b.tellHome(d)
-				}
-			})
-		},
+
+		there:    map[string]discovery.Device{},
+		problems: map[string]problem{},
 	}
 	if b.about.Slept == nil {
 		b.about.Slept = slept
 	}
 	b.slept = b.about.Slept()
-	if b.buttons, err = raop.NewRemoteServer(raop.RemoteConfig{Logger: cfg.Logger}); err != nil {
-		return nil, err
+	for _, part := range []func() error{b.prepareMedia, b.findVoice, b.prepareButtons, b.prepareBroker} {
+		if err := part(); err != nil {
+			return nil, err
+		}
 	}
-	if err := b.findVoice(); err != nil {
-		return nil, err
-	}
-	if s.Announcements.Loudness != chimeLoudness {
-		b.chimes.make = b.level
-	}
-	broker, err := b.broker()
-	if err != nil {
-		return nil, err
-	}
-	if b.client, err = b.newClient(broker); err != nil {
-		return nil, err
-	}
-	if s.Web.Listen != "" {
-		b.page, err = b.newPage(broker)
-	}
-	return b, err
-}
-
-// broker is how the broker is reached, by whoever of us does.
-func (b *Bridge) broker() (mqtt.Config, error) {
-	m := b.cfg.MQTT
-	password, err := m.Secret()
-	if err != nil {
-		return mqtt.Config{}, err
-	}
-	security, err := tlsConfig(m)
-	if err != nil {
-		return mqtt.Config{}, err
-	}
-	return mqtt.Config{
-		Server:   m.Server,
-		Username: m.Username,
-		Password: password,
-		ClientID: m.ClientID,
-		TLS:      security,
-		Dial:     b.about.DialBroker,
-		Logger:   b.log,
-	}, nil
-}
-
-func (b *Bridge) newClient(cfg mqtt.Config) (*mqtt.Client, error) {
-	cfg.Will, cfg.OnConnect = b.bridgeState("offline"), b.connected
-	cfg.MaxPayload = b.largest()
-	client, err := mqtt.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	m := b.cfg.MQTT
-	for _, name := range verbNames() {
-		client.Handle(m.BaseTopic+"/+/"+name, b.hear)
-	}
-	for name := range requests {
-		client.Handle(m.BaseTopic+"/bridge/request/"+name, b.hearRequest)
-	}
-	if b.homeAssistant() {
-		client.Handle(b.cfg.HomeAssistant.StatusTopic, b.hearHomeAssistant)
-	}
-	return client, nil
+	return b, nil
 }
 
 func (b *Bridge) bridgeState(word string) *mqtt.Message {
@@ -234,19 +144,12 @@ func (b *Bridge) bridgeState(word string) *mqtt.Message {
 }
 
 // Run works until ctx ends: it stops the sound, hangs up, says "offline" and
-// returns nil, all within five seconds.
+// returns nil, all within five seconds. So it does when a restart is asked for,
+// and returns ErrRestart.
 func (b *Bridge) Run(ctx context.Context) error {
-	var err error
-	if b.registry, err = openRegistry(b.cfg.Data); err != nil {
-		b.log.Warn().Err(err).Msg("what was remembered cannot be used")
-	}
-	if b.journal, err = openJournal(b.cfg.Data); err != nil {
-		b.log.Warn().Err(err).Msg("volumes from before announcements are not given back")
-	}
-	if b.vault, err = OpenVault(b.cfg); err != nil {
-		b.log.Warn().Err(err).Msg("paired devices are not known")
-	}
-	b.vault.Logger = b.log
+	ctx, b.leave = context.WithCancel(ctx)
+	defer b.leave()
+	b.openState()
 	// The line to the broker outlives all else, so that the end can be told.
 	talking, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()
@@ -262,8 +165,11 @@ func (b *Bridge) Run(ctx context.Context) error {
 
 	b.goodbye(talking)
 	hangUp()
-	err = line.Wait()
+	err := line.Wait()
 	_ = b.chores.Wait() // each has told what went wrong
+	if err == nil && b.again {
+		return ErrRestart
+	}
 	return err
 }
 
@@ -363,7 +269,7 @@ func (b *Bridge) browse(ctx context.Context) error {
 	browse := b.about.Browse
 	if browse == nil {
 		browse = func(ctx context.Context, found func(discovery.Event)) error {
-			return discovery.Browse(ctx, discovery.Config{Interfaces: b.cfg.Discovery.Interfaces, Logger: b.log}, found)
+			return discovery.Browse(ctx, discovery.Config{Interfaces: b.cfg.Discovery.Interfaces, Look: b.look, Logger: b.log}, found)
 		}
 	}
 	err := browse(ctx, func(e discovery.Event) { b.post(func() { b.discovered(e) }) })
@@ -401,12 +307,15 @@ func (b *Bridge) lookAfter(now time.Time) {
 	b.regroup() // who was away while all were playing
 	b.awake()
 	b.noteVitals(now)
+	if !now.Before(b.healthAt) {
+		b.tellHealth(now)
+	}
 	b.lookIntoVault()
 	if !b.repeatAt.IsZero() && now.After(b.repeatAt) {
 		b.repeatAt = time.Time{}
 		b.tell.repeat()
 	}
-	if b.registry.dirty && now.After(b.saveAt) {
+	if (b.registry.dirty || b.homeless()) && now.After(b.saveAt) {
 		b.save()
 		b.saveAt = now.Add(5 * time.Second)
 	}
@@ -432,27 +341,5 @@ func (b *Bridge) awake() {
 		if err := d.player.Send(player.Wake{}, nil); err != nil {
 			d.log.Warn().Err(err).Msg("it is not told that this machine has slept")
 		}
-	}
-}
-
-// remember takes over the volumes that players have now.
-func (b *Bridge) remember() {
-	b.mu.Lock()
-	states := b.states
-	b.states = map[*device]player.State{}
-	b.mu.Unlock()
-	for d, s := range states {
-		b.follows(d, s.Joined)
-		if s.VolumeKnown && !d.isGroup() && (d.record.Volume == nil || *d.record.Volume != s.Chosen) {
-			level := s.Chosen
-			d.record.Volume = &level
-			b.registry.dirty = true
-		}
-	}
-}
-
-func (b *Bridge) save() {
-	if err := b.registry.save(); err != nil {
-		b.log.Warn().Err(err).Msg("names and volumes could not be written")
 	}
 }

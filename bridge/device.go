@@ -37,6 +37,7 @@ type device struct {
 	learned atomic.Pointer[learned]
 	live    atomic.Pointer[session] // the newest
 	offset  atomic.Int64            // how much later than others it plays, a time.Duration
+	floor   atomic.Int64            // the latency that the user has chosen, likewise; 0: none
 	busy    atomic.Bool             // it is not idle
 	counts  counts
 	net     network
@@ -60,6 +61,9 @@ func (d *device) slug() string { return d.record.Slug }
 
 // name is what the user calls it.
 func (d *device) name() string {
+	if d.record.Name != "" {
+		return d.record.Name
+	}
 	if d.override.Name != "" && d.override.Host != "" {
 		return d.override.Name
 	}
@@ -76,6 +80,7 @@ func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 		dial = nil
 	}
 	d.offset.Store(int64(d.delay()))
+	d.floor.Store(int64(d.latency()))
 	d.face = newFace(b.tell, b.cfg.MQTT.BaseTopic, rec.Slug, d.pairingWord())
 	d.learned.Store(cmp.Or(rec.Learned, &learned{AudioLatency: -1}))
 	d.remember = func(l learned) { b.post(func() { d.record.Learned, b.registry.dirty = &l, true }) }
@@ -98,8 +103,8 @@ func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 		Queue:     d.face.queue,
 		Explain:   explain,
 		HangUp:    time.Duration(override.KeepWarm), // always is negative in both
-		Lead:      latencyOf(override),
-		MaxVolume: float64(override.MaxVolume) / 100,
+		Lead:      d.lead(),
+		MaxVolume: d.mostVolume(),
 		Ceiling:   ceilingOf(b.cfg.QuietHours),
 		Volume:    rec.Volume,
 		Logger:    d.log,

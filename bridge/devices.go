@@ -31,6 +31,7 @@ func (b *Bridge) add(rec *record, online bool) *device {
 	d.online = online
 	b.devices[d.id()] = d
 	b.live(d)
+	b.tellOptions(d)
 	b.tellHome(d)
 	b.regroup()
 	return d
@@ -61,6 +62,9 @@ func (b *Bridge) overrideOf(rec *record) config.Device {
 func (b *Bridge) discovered(e discovery.Event) {
 	if b.living.Err() != nil {
 		return
+	}
+	if delete(b.there, e.Device.ID); !e.Gone {
+		b.there[e.Device.ID] = e.Device
 	}
 	d := b.known(e.Device)
 	switch {
@@ -93,20 +97,29 @@ func (b *Bridge) discovered(e discovery.Event) {
 // of it stays, so that it has its name if it comes back.
 func (b *Bridge) remove(d *device) {
 	b.sendHome(d)
+	b.takeOff(d)
+	b.regroup()
+	d.log.Info().Str("leader", d.record.Leader).Msg("device is not shown any more")
+	b.tellHappened("device_removed", d)
+}
+
+// takeOff ends a device's player, and clears its topics.
+func (b *Bridge) takeOff(d *device) {
 	d.desk.giveUp()
 	d.end()
 	delete(b.devices, d.id())
 	b.gate.forget(d)
 	b.registry.dirty = true
-	b.regroup()
-	d.face.close()
+	d.face.leave()
 	b.tell.clear(b.cfg.MQTT.BaseTopic + "/" + d.slug() + "/")
 	if b.homeAssistant() {
 		b.retainAll(b.home(d).Removal())
 	}
-	d.log.Info().Str("leader", d.record.Leader).Msg("device is not shown any more")
-	b.tellHappened("device_removed", d)
 }
+
+// has tells whether a device is one of ours still: what its player does while it
+// ends is news to nobody.
+func (b *Bridge) has(d *device) bool { return b.devices[d.id()] == d || d == b.all }
 
 // known finds the device that discovery means: by its id, or, for one that the
 // configuration names without an id, by name.
@@ -142,6 +155,9 @@ func (b *Bridge) setOnline(d *device, online bool) {
 // wasReached learns from a dial. A device that is announced stays online: it
 // may be busy for a moment, and discovery tells when it is gone.
 func (b *Bridge) wasReached(d *device, ok bool) {
+	if !b.has(d) {
+		return
+	}
 	if ok {
 		d.record.LastSeen = time.Now()
 	}
@@ -163,7 +179,7 @@ func (b *Bridge) probe(d *device) {
 		ok := d.probe(ctx)
 		b.post(func() {
 			d.probing, d.nextLook = false, time.Now().Add(lookAgain)
-			if ctx.Err() == nil {
+			if ctx.Err() == nil { // the bridge lives
 				b.wasReached(d, ok)
 			}
 		})
@@ -182,11 +198,9 @@ func (b *Bridge) tellDevices() {
 
 // tellHappened tells an event of the bridge itself.
 func (b *Bridge) tellHappened(what string, d *device) {
-	b.tell.say(mqtt.Message{
-		Topic: b.cfg.MQTT.BaseTopic + "/bridge/event",
-		Payload: encode(map[string]string{
-			"event_type": what, "id": d.id(), "slug": d.slug(), "name": d.name(),
-		}),
-		QoS: 1,
-	})
+	b.tellEvent(map[string]string{"event_type": what, "id": d.id(), "slug": d.slug(), "name": d.name()})
+}
+
+func (b *Bridge) tellEvent(said map[string]string) {
+	b.tell.say(mqtt.Message{Topic: b.cfg.MQTT.BaseTopic + "/bridge/event", Payload: encode(said), QoS: 1})
 }

@@ -182,7 +182,7 @@ func (d *device) dialFirst(ctx context.Context, t *target) (player.Session, erro
 func (d *device) settings(t *target) *raop.Config {
 	cfg := &raop.Config{
 		Password:     t.password,
-		Floor:        time.Duration(d.override.Latency), // who names a latency has tried it
+		Floor:        time.Duration(d.floor.Load()), // who names a latency has tried it
 		Announce:     announceOf(d.override),
 		Offset:       time.Duration(d.offset.Load()),
 		RemoteServer: d.buttons,
@@ -233,14 +233,6 @@ func (d *device) probe(ctx context.Context) bool {
 		}
 	}
 	return false
-}
-
-// latencyOf is how long after a command its sound is heard.
-func latencyOf(c config.Device) time.Duration {
-	if c.Latency == 0 {
-		return time.Duration(config.Normal)
-	}
-	return time.Duration(c.Latency)
 }
 
 // announceOf is the latency that a device is told. The plain way is for those

@@ -99,3 +99,52 @@ func TestEveryErrorCodeIsDocumented(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryRequestIsDocumented(t *testing.T) {
+	text := section(topicsPage(t), "The bridge itself")
+	rows := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `airplay/bridge/request/([\\w/]+)` (.*)$").FindAllStringSubmatch(text, -1) {
+		rows[m[1]] = m[2]
+	}
+	for name, keys := range bridge.Requests() {
+		row, ok := rows[name]
+		if !ok {
+			t.Errorf("%s is a request and stands not in docs/topics.md", name)
+		}
+		for _, key := range keys {
+			if ok && !strings.Contains(row, "`"+key+"`") {
+				t.Errorf("%s takes %s, which docs/topics.md does not say", name, key)
+			}
+		}
+	}
+	for name := range rows {
+		if _, ok := bridge.Requests()[name]; !ok {
+			t.Errorf("docs/topics.md has the request %s, which there is not", name)
+		}
+	}
+}
+
+// What somebody should look after has a word and an explanation.
+func TestEveryTroubleIsDocumented(t *testing.T) {
+	text := section(topicsPage(t), "The bridge itself")
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)b\.trouble\([^,]+, "(\w+)"|code := "(\w+)"|code = "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+			found++
+			if word := m[1] + m[2] + m[3]; !strings.Contains(text, "| `"+word+"` |") {
+				t.Errorf("%s: %s is a problem that docs/topics.md does not explain", file, word)
+			}
+		}
+	}
+	if found < 3 {
+		t.Errorf("found only %d problems in the sources", found)
+	}
+}

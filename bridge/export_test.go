@@ -57,3 +57,15 @@ func Learn(floor time.Duration, sessions ...raop.Stats) (learnt time.Duration, s
 	}
 	return duration(l.Floor), l.Smooth
 }
+
+// Requests are the keys of all requests.
+func Requests() map[string][]string {
+	all := map[string][]string{}
+	for name, r := range requests {
+		all[name] = r.keys
+		if r.main != "" {
+			all[name] = append([]string{r.main}, r.keys...)
+		}
+	}
+	return all
+}

@@ -23,6 +23,7 @@ type face struct {
 	shown      bool         // state has been told once
 	last       [4]time.Time // when the state was told, the oldest first
 	later      *time.Timer  // set while a newer state waits for its turn
+	gone       bool         // the device is not shown any more: nothing of it is kept
 }
 
 func newFace(tell *teller, base, slug, pairing string) *face {
@@ -37,7 +38,18 @@ func (f *face) available(online bool) {
 	if online {
 		word = "online"
 	}
-	f.tell.retain(mqtt.Message{Topic: f.topic("availability"), Payload: []byte(word), QoS: 1})
+	f.retain(mqtt.Message{Topic: f.topic("availability"), Payload: []byte(word), QoS: 1})
+}
+
+// retain makes a message the truth, unless the device is not shown any more.
+func (f *face) retain(messages ...mqtt.Message) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range messages {
+		if !f.gone {
+			f.tell.retain(m)
+		}
+	}
 }
 
 // show tells a state, at most four times a second; the newest is always told
@@ -45,7 +57,7 @@ func (f *face) available(online bool) {
 func (f *face) show(s player.State) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.shown && s == f.state {
+	if f.shown && s == f.state || f.gone {
 		return
 	}
 	f.state, f.shown = s, true
@@ -54,7 +66,7 @@ func (f *face) show(s player.State) {
 
 // tellSoon tells the state when its turn comes. It wants mu held.
 func (f *face) tellSoon() {
-	if f.later != nil {
+	if f.later != nil || f.gone {
 		return
 	}
 	if wait := time.Second - time.Since(f.last[0]); wait > 0 {
@@ -67,7 +79,7 @@ func (f *face) tellSoon() {
 func (f *face) showLater() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.later == nil {
+	if f.later == nil || f.gone {
 		return
 	}
 	f.later = nil
@@ -86,6 +98,13 @@ func (f *face) tellState() {
 	f.tell.retain(mqtt.Message{Topic: f.topic("state"), Payload: encode(doc), QoS: 1})
 }
 
+// document is the state as it would be told now.
+func (f *face) document() document {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return render(f.state, f.pairing, time.Now())
+}
+
 // close stops what would still be told.
 func (f *face) close() {
 	f.mu.Lock()
@@ -96,11 +115,20 @@ func (f *face) close() {
 	f.later = nil
 }
 
+// leave stops all that would still be retained: who has the topics now, or
+// nobody, is not to be disturbed.
+func (f *face) leave() {
+	f.close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gone = true
+}
+
 // artwork tells the cover of what is played; nil clears it.
 func (f *face) artwork(jpeg []byte) {
-	f.tell.retain(mqtt.Message{Topic: f.topic("artwork"), Payload: jpeg})
 	text := base64.StdEncoding.EncodeToString(jpeg)
-	f.tell.retain(mqtt.Message{Topic: f.topic("artwork_base64"), Payload: []byte(text)})
+	f.retain(mqtt.Message{Topic: f.topic("artwork"), Payload: jpeg},
+		mqtt.Message{Topic: f.topic("artwork_base64"), Payload: []byte(text)})
 }
 
 // queue tells what waits to be played.
@@ -114,7 +142,7 @@ func (f *face) queue(items []player.Item) {
 	for i, it := range items {
 		rows[i] = row{it.PlaybackID, known(withoutSecrets(it.URL) + it.File), known(it.Title)}
 	}
-	f.tell.retain(mqtt.Message{Topic: f.topic("queue"), Payload: encode(rows)})
+	f.retain(mqtt.Message{Topic: f.topic("queue"), Payload: encode(rows)})
 }
 
 // event tells that something happened.

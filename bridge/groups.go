@@ -5,7 +5,6 @@ import (
 	"hash/crc32"
 	"slices"
 	"strings"
-	"time"
 
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/player"
@@ -81,9 +80,25 @@ func (b *Bridge) named(word string) *device {
 	if d := b.devices[config.NormalID(word)]; d != nil {
 		return d
 	}
-	for _, d := range b.devices {
-		if strings.EqualFold(d.name(), word) {
-			return d
+	return b.namesake(word)
+}
+
+// namesake finds a device by what people call it, or what it was called before
+// it was renamed: the configuration may know it by that. Of several it is the
+// one whose slug is the first.
+func (b *Bridge) namesake(word string) (first *device) {
+	for _, same := range []func(*device) bool{
+		func(d *device) bool { return strings.EqualFold(d.name(), word) },
+		func(d *device) bool { return strings.EqualFold(d.record.Device.Name, word) },
+		func(d *device) bool { return word != "" && slugOf(d.record.Device.Name) == word },
+	} {
+		for _, d := range b.devices {
+			if same(d) && (first == nil || d.slug() < first.slug()) {
+				first = d
+			}
+		}
+		if first != nil {
+			return first
 		}
 	}
 	return nil
@@ -244,22 +259,4 @@ func (d *device) groupListing() Listing {
 		l.Members = append(l.Members, m.slug())
 	}
 	return l
-}
-
-// delay is how much later than the others of a group a device plays: as was
-// said at run time, or as is configured.
-func (d *device) delay() time.Duration {
-	if ms := d.record.Offset; ms != nil {
-		return time.Duration(*ms * float64(time.Millisecond))
-	}
-	return time.Duration(d.override.Offset)
-}
-
-// shift makes a device later than the others of a group, at once.
-func (d *device) shift() {
-	delay := d.delay()
-	d.offset.Store(int64(delay))
-	if s := d.live.Load(); s != nil {
-		s.SetOffset(delay)
-	}
 }

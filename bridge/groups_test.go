@@ -295,7 +295,7 @@ func TestTheOffsetOfADeviceIsChangedWhileItPlays(t *testing.T) {
 		h.tone("tone.wav", 5)
 		h.say("all/play_file", "tone.wav")
 		h.until("airplay/hall/state", `"state":"playing"`)
-		if got, data := h.ask("device/options", `{"device":"hall","offset":"120ms"}`); got != "" || string(data) != `{"device":"hall","offset":120}` {
+		if got, data := h.ask("device/options", `{"device":"hall","offset":"120ms"}`); got != "" || !strings.HasPrefix(string(data), `{"device":"hall","offset":120,`) {
 			t.Errorf("got %q and %s, want the hall's offset", got, data)
 		}
 		h.until("airplay/all/state", `"state":"idle"`)
@@ -321,7 +321,7 @@ func TestTheOffsetOfADeviceIsChangedWhileItPlays(t *testing.T) {
 		}
 		h.moveIn(s) // it is remembered
 		h.until("airplay/hall/availability", "online")
-		if got, data := h.ask("device/options", `{"device":"hall"}`); got != "" || string(data) != `{"device":"hall","offset":120}` {
+		if got, data := h.ask("device/options", `{"device":"hall"}`); got != "" || !strings.HasPrefix(string(data), `{"device":"hall","offset":120,`) {
 			t.Errorf("after a restart: got %q and %s, want the hall's offset", got, data)
 		}
 	})

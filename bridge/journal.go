@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"airplay2mqtt/internal/atomicfile"
 )
 
 // A journal keeps on disk which speakers are as loud as an announcement wants
@@ -35,15 +37,17 @@ func openJournal(folder string) (*journal, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return j, nil
 	}
-	var f journalFile
-	if err == nil {
-		err = json.Unmarshal(text, &f)
+	if err != nil {
+		return j, fmt.Errorf("which volumes are to be brought back: %w", err)
 	}
+	var f journalFile
+	err = json.Unmarshal(text, &f)
 	if err == nil && f.Version != journalVersion {
 		err = fmt.Errorf("it has version %d, and this program reads %d", f.Version, journalVersion)
 	}
 	if err != nil {
-		return j, fmt.Errorf("which volumes are to be brought back cannot be read: %s: %w", j.path, err)
+		aside, e := atomicfile.SetAside(j.path)
+		return j, errors.Join(fmt.Errorf("which volumes are to be brought back %w (%w); it is kept as %s", errCorrupt, err, aside), e)
 	}
 	for id, level := range f.Raised {
 		if level >= 0 && level <= 1 {

@@ -49,6 +49,9 @@ func TestJournalThatCannotBeReadIsSaidAndStillWorks(t *testing.T) {
 		if err == nil {
 			t.Errorf("%q: got no error", text)
 		}
+		if kept, _ := os.ReadFile(filepath.Join(dir, "raised.json.corrupt")); string(kept) != text {
+			t.Errorf("%q: kept aside: %q", text, kept)
+		}
 		if err := j.Begin("A", 0.3); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}

@@ -78,7 +78,7 @@ func (b *Bridge) obeyPairing(word string, o pairOrder, a *answer) {
 		b.tellPairing(d)
 		a.give(nil)
 	case pairRemove:
-		b.unpair(d, a)
+		a.give(b.unpair(d))
 	case pairPIN:
 		b.typePIN(d, o.pin, a)
 	}
@@ -257,26 +257,27 @@ func (b *Bridge) paired(d *device, at *attempt, e vault.Entry, give func(error))
 
 // unpair forgets a device's credentials. The device itself is not told: there
 // is no way, and its own list of senders is in its settings.
-func (b *Bridge) unpair(d *device, a *answer) {
+func (b *Bridge) unpair(d *device) error {
 	had, err := b.vault.Remove(d.id())
 	switch {
 	case err != nil:
-		a.give(err)
-		return
+		return err
 	case !had:
-		a.give(&refusal{"not_paired", "the device is not paired with this bridge"})
-		return
+		return &refusal{"not_paired", "the device is not paired with this bridge"}
 	}
 	d.desk.failed, d.desk.asked = false, false
 	d.log.Info().Msg("pairing removed")
 	d.face.happened("unpaired", nil)
 	b.tellPairing(d)
-	a.give(nil)
+	return nil
 }
 
 // wasRefused learns that a device plays only for whom it is paired with, or is
 // not the one that was paired.
 func (b *Bridge) wasRefused(d *device, imposter bool) {
+	if !b.has(d) {
+		return
+	}
 	d.desk.asked = true
 	d.desk.failed = d.desk.failed || imposter
 	b.tellPairing(d)

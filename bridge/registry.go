@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
+	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/discovery"
 	"airplay2mqtt/internal/atomicfile"
 )
@@ -18,16 +20,19 @@ import (
 // slug, so that topics stay, and where it was, so that it can be played to
 // before it is found again.
 type record struct {
-	Slug     string           `json:"slug"`
-	Static   bool             `json:"static,omitempty"` // it comes from the configuration
-	Leader   string           `json:"leader,omitempty"` // it is half of the stereo pair that this one leads, and not shown
-	Volume   *float64         `json:"volume,omitempty"` // 0 to 1, as it was last set
-	Joined   string           `json:"joined,omitempty"` // the id of the device whose group it has joined
-	Offset   *float64         `json:"offset,omitempty"` // in milliseconds, where it was set at run time
-	Group    *groupRecord     `json:"group,omitempty"`  // it is a group of others
-	Learned  *learned         `json:"learned,omitempty"`
-	LastSeen time.Time        `json:"last_seen"`
-	Device   discovery.Device `json:"device"`
+	Slug      string           `json:"slug"`
+	Name      string           `json:"name,omitempty"`       // what it was renamed to
+	Static    bool             `json:"static,omitempty"`     // it comes from the configuration
+	Leader    string           `json:"leader,omitempty"`     // it is half of the stereo pair that this one leads, and not shown
+	Volume    *float64         `json:"volume,omitempty"`     // 0 to 1, as it was last set
+	Joined    string           `json:"joined,omitempty"`     // the id of the device whose group it has joined
+	Offset    *float64         `json:"offset,omitempty"`     // in milliseconds, where it was set at run time
+	Latency   config.Latency   `json:"latency,omitempty"`    // likewise; zero: as is configured
+	MaxVolume config.Percent   `json:"max_volume,omitempty"` // likewise
+	Group     *groupRecord     `json:"group,omitempty"`      // it is a group of others
+	Learned   *learned         `json:"learned,omitempty"`
+	LastSeen  time.Time        `json:"last_seen"`
+	Device    discovery.Device `json:"device"`
 }
 
 // A groupRecord is what is remembered of a group beside that.
@@ -53,31 +58,33 @@ type registryFile struct {
 
 const registryVersion = 1
 
+// errCorrupt is for what is remembered and cannot be understood.
+var errCorrupt = errors.New("cannot be understood")
+
 // openRegistry reads what is remembered in a folder, which it makes. A file
 // that cannot be understood is kept aside, and the error says so; the registry
 // is usable also where there is an error.
 func openRegistry(folder string) (*registry, error) {
 	r := &registry{devices: map[string]*record{}}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return r, fmt.Errorf("names and volumes are not remembered: %w", err)
-	}
-	r.path = filepath.Join(folder, "devices.json")
-	text, err := os.ReadFile(r.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	path := filepath.Join(folder, "devices.json")
+	text, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		r.path = path // there may be a folder later
 		return r, nil
+	default:
+		return r, fmt.Errorf("what is known of devices: %w", err)
 	}
-	if err != nil {
-		r.path = ""
-		return r, fmt.Errorf("names and volumes are not remembered: %w", err)
-	}
-	if err := r.decode(text); err != nil {
-		aside := r.path + ".corrupt"
-		if e := os.Rename(r.path, aside); e != nil {
-			r.path = ""
-			return r, fmt.Errorf("%s cannot be understood (%w) nor set aside: %w", r.path, err, e)
+	if why := r.decode(text); why != nil {
+		aside, err := atomicfile.SetAside(path)
+		if err != nil {
+			return r, fmt.Errorf("%s %w (%w), nor be set aside: %w", path, errCorrupt, why, err)
 		}
-		return r, fmt.Errorf("devices.json cannot be understood (%w); it is kept as %s, and devices get their names anew", err, aside)
+		r.path = path
+		return r, fmt.Errorf("devices.json %w (%w); it is kept as %s, and devices get their names anew", errCorrupt, why, aside)
 	}
+	r.path = path
 	return r, nil
 }
 
@@ -138,15 +145,15 @@ func (r *registry) find(word string) (id string, ok bool) {
 	return "", false
 }
 
-// save writes what changed since the last time.
+// save writes what changed since it was written last.
 func (r *registry) save() error {
 	if !r.dirty || r.path == "" {
 		return nil
 	}
-	r.dirty = false
 	text, err := json.MarshalIndent(registryFile{registryVersion, r.devices}, "", "  ")
-	if err != nil {
-		return err
+	if err == nil {
+		err = atomicfile.Write(r.path, append(text, '\n'))
 	}
-	return atomicfile.Write(r.path, append(text, '\n'))
+	r.dirty = err != nil
+	return err
 }

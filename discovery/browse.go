@@ -23,6 +23,9 @@ type Config struct {
 	// The first rounds follow each other faster, and so do those after a
 	// change of networks. 0: one minute.
 	Interval time.Duration
+	// Look has everybody asked at once each time that something is sent on it.
+	// Nil: never.
+	Look <-chan struct{}
 	// Logger is told when there is no network to look at, and when there is
 	// one again. Zero: silence.
 	Logger zerolog.Logger
@@ -129,6 +132,8 @@ func (b *browser) run(ctx context.Context) error {
 			b.cache.hear(time.Now(), s)
 		case err := <-b.asked:
 			b.answered(err)
+		case <-b.cfg.Look:
+			b.round, b.every = time.Now(), min(firstInterval, b.cfg.Interval)
 		case <-timer.C:
 		}
 		timer.Reset(time.Until(b.step(ctx, time.Now())))

@@ -237,6 +237,20 @@ func TestASilentDeviceIsGoneAfterThreeRounds(t *testing.T) {
 	})
 }
 
+func TestWhoLooksAtOnceFindsAtOnce(t *testing.T) {
+	live(t, discovery.Config{Interval: 10 * time.Minute}, func(h *house) {
+		h.wait(30 * time.Minute) // rounds are far apart by now
+		h.mu.Lock()
+		h.speakers = []*speaker{kitchen()} // it says nothing by itself
+		h.mu.Unlock()
+		h.wait(time.Minute)
+		want(t, h.told(), []string{})
+		h.look <- struct{}{}
+		h.wait(3 * time.Second)
+		want(t, h.told(), []string{"31m0.02s 0011324A5B6C Kitchen here"})
+	})
+}
+
 func TestADeviceThatMissesARoundIsNotGone(t *testing.T) {
 	live(t, discovery.Config{}, func(h *house) {
 		s := kitchen()

@@ -127,6 +127,7 @@ type house struct {
 	*discovery.LAN
 	t     *testing.T
 	start time.Time
+	look  chan<- struct{}
 
 	mu       sync.Mutex
 	speakers []*speaker
@@ -147,7 +148,9 @@ func live(t *testing.T, cfg discovery.Config, test func(h *house)) {
 func liveOn(t *testing.T, lan *discovery.LAN, cfg discovery.Config, test func(h *house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		h := &house{LAN: lan, t: t, start: time.Now(), last: map[string]discovery.Device{}}
+		look := make(chan struct{}, 1)
+		cfg.Look = look
+		h := &house{LAN: lan, t: t, start: time.Now(), look: look, last: map[string]discovery.Device{}}
 		h.Asked = h.asked
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)

@@ -55,16 +55,17 @@ func (l Latency) String() string {
 // A Percent is a whole number from 1 to 100; zero is "not said".
 type Percent int
 
-// UnmarshalYAML implements yaml.Unmarshaler.
-func (p *Percent) UnmarshalYAML(n *yaml.Node) error {
-	return scalar(n, func(s string) (Percent, error) {
-		v, err := strconv.Atoi(s)
-		if err != nil || v < 1 || v > 100 {
-			return 0, fmt.Errorf("%q is no percentage from 1 to 100", s)
-		}
-		return Percent(v), nil
-	}, p)
+// ParsePercent reads a percentage.
+func ParsePercent(s string) (Percent, error) {
+	v, err := strconv.Atoi(s)
+	if err != nil || v < 1 || v > 100 {
+		return 0, fmt.Errorf("%q is no percentage from 1 to 100", s)
+	}
+	return Percent(v), nil
 }
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (p *Percent) UnmarshalYAML(n *yaml.Node) error { return scalar(n, ParsePercent, p) }
 
 // A Size is a number of bytes, written as 512MiB, 1GiB, 300kB or 4096.
 type Size int64

@@ -65,3 +65,10 @@ func (p *Player) turned(ctx context.Context, level float64) error {
 	}
 	return p.turn(ctx)
 }
+
+// tune takes over other limits than before.
+func (p *Player) tune(ctx context.Context, c Tune) {
+	with := Config{Lead: c.Lead, MaxVolume: c.MaxVolume}.withDefaults()
+	p.cfg.Lead, p.cfg.MaxVolume = with.Lead, with.MaxVolume
+	p.comply(ctx)
+}

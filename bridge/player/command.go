@@ -4,7 +4,8 @@ import "time"
 
 // A Command is what somebody wants of a speaker: Play, Pause, Resume,
 // PlayPause, Stop, Seek, Next, Previous, ClearQueue, SetRepeat, SetVolume,
-// Mute, VolumeChanged, Prepare, Announce, Hush, Restore, Join, Unjoin or Lead. It is plain data.
+// Mute, VolumeChanged, Prepare, Tune, Wake, Announce, Hush, Restore, Join, Unjoin
+// or Lead. It is plain data.
 type Command interface{ command() }
 
 // Play plays a sound, or has it wait until others have been played. It is
@@ -137,6 +138,13 @@ type Prepare struct {
 // wrong, and the session of no use any more.
 type Wake struct{}
 
+// Tune changes what Config said: Lead from the next sound on, MaxVolume at once.
+// Zero means what it means there.
+type Tune struct {
+	Lead      time.Duration
+	MaxVolume float64
+}
+
 func (Play) command()          {}
 func (Pause) command()         {}
 func (Resume) command()        {}
@@ -151,4 +159,5 @@ func (SetVolume) command()     {}
 func (Mute) command()          {}
 func (VolumeChanged) command() {}
 func (Wake) command()          {}
+func (Tune) command()          {}
 func (Prepare) command()       {}

@@ -41,6 +41,14 @@ func (p *Promptness) add(d time.Duration) {
 	p.Sum += d
 }
 
+// Count is how often that was.
+func (p Promptness) Count() (n int64) {
+	for _, class := range p.Classes {
+		n += class
+	}
+	return n
+}
+
 // A counter counts streams. They count for themselves, and are only looked at.
 type counter struct {
 	mu   sync.Mutex

@@ -378,6 +378,9 @@ func (p *Player) obey(ctx context.Context, o order) {
 	case Wake:
 		p.woken(ctx)
 		answer(nil)
+	case Tune:
+		p.tune(ctx, c)
+		answer(nil)
 	case Prepare:
 		p.warmUp(ctx, c, answer)
 	default:

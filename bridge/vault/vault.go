@@ -136,14 +136,8 @@ func (v *Vault) read() error {
 // setAside keeps a file that cannot be understood where nothing is written
 // over it.
 func (v *Vault) setAside(why error) error {
-	aside := v.path + ".corrupt"
-	for n := 2; ; n++ {
-		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		aside = fmt.Sprintf("%s.corrupt%d", v.path, n)
-	}
-	if err := os.Rename(v.path, aside); err != nil {
+	aside, err := atomicfile.SetAside(v.path)
+	if err != nil {
 		v.sealed = fmt.Errorf("%w (%w), nor set aside: %w", ErrCorrupt, why, err)
 		return v.sealed
 	}

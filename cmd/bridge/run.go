@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -35,46 +36,87 @@ func (w world) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	house := household{world: w}
+	defer house.close()
+	for {
+		log, err := house.live(ctx, cfg)
+		if !errors.Is(err, bridge.ErrRestart) {
+			return err
+		}
+		cfg = w.reload(*path, cfg, log)
+	}
+}
+
+// A household is what stays while one bridge follows another.
+type household struct {
+	world
+	broker *mqtt.Broker // the embedded one; nil: there was no need for it
+}
+
+func (h *household) close() {
+	if h.broker != nil {
+		h.broker.Close()
+	}
+}
+
+// live runs a bridge to its end.
+func (h *household) live(ctx context.Context, cfg config.Config) (zerolog.Logger, error) {
 	var tail *web.Tail // for the page
 	var readers []io.Writer
 	if cfg.Web.Listen != "" {
 		tail = web.NewTail(cfg.Secrets()...)
 		readers = append(readers, tail)
 	}
-	log := w.logger(cfg.Log, readers...)
+	log := h.logger(cfg.Log, readers...)
 	log.Info().Str("version", release()).Msg("airplay2mqtt begins")
-	if cfg.MQTT.Server == "" {
-		broker, err := w.startBroker(&cfg, log)
-		if err != nil {
-			return err
-		}
-		defer broker.Close()
+	used := cfg
+	if err := h.findBroker(&used, log); err != nil {
+		return log, err
 	}
 	b, err := bridge.New(bridge.Config{
-		Settings: cfg, Version: release(), Commit: commit(), Logger: log, Tail: tail,
+		Settings: used, Version: release(), Commit: commit(), Logger: log, Tail: tail,
 		Doctor: func(ctx context.Context, device string, clock *ptp.Engine) (json.RawMessage, error) {
-			return json.Marshal(w.diagnose(ctx, cfg, device, clock))
+			return json.Marshal(h.diagnose(ctx, used, device, clock))
 		},
 	})
 	if err != nil {
-		return err
+		return log, err
 	}
 	err = b.Run(ctx)
 	log.Info().Msg("airplay2mqtt ends")
-	return err
+	return log, err
+}
+
+// reload reads the configuration for a bridge that begins again. One with
+// mistakes must not leave the house silent: that from before is used on.
+func (w world) reload(path string, was config.Config, log zerolog.Logger) config.Config {
+	cfg, err := w.load(path)
+	if err == nil {
+		err = bridge.CheckCommands(cfg.Limits)
+	}
+	if err != nil {
+		log.Error().Err(err).Msg("the configuration from before is used on")
+		return was
+	}
+	return cfg
 }
 
 // embedded is where the broker listens that is started when none is configured.
 const embedded = "127.0.0.1:1883"
 
-// startBroker starts the embedded broker and puts its address into cfg.
-func (w world) startBroker(cfg *config.Config, log zerolog.Logger) (*mqtt.Broker, error) {
-	broker, err := mqtt.StartBroker(mqtt.BrokerConfig{Address: embedded, Search: 20, Logger: log})
-	if err != nil {
-		return nil, fmt.Errorf("the embedded broker: %w; configure another with mqtt.server", err)
+// findBroker starts the embedded broker where none is configured, and puts its
+// address into cfg.
+func (h *household) findBroker(cfg *config.Config, log zerolog.Logger) (err error) {
+	if cfg.MQTT.Server != "" {
+		return nil
 	}
-	cfg.MQTT.Server = "mqtt://" + broker.Addr().String()
+	if h.broker == nil {
+		if h.broker, err = mqtt.StartBroker(mqtt.BrokerConfig{Address: embedded, Search: 20, Logger: log}); err != nil {
+			return fmt.Errorf("the embedded broker: %w; configure another with mqtt.server", err)
+		}
+	}
+	cfg.MQTT.Server = "mqtt://" + h.broker.Addr().String()
 	log.Info().Str("address", cfg.MQTT.Server).Msg("no broker is configured; the embedded one is used")
-	fmt.Fprintf(w.stdout, "Embedded broker: %s (only this machine can reach it; set mqtt.server to use yours)\n", cfg.MQTT.Server)
-	return broker, nil
+	fmt.Fprintf(h.stdout, "Embedded broker: %s (only this machine can reach it; set mqtt.server to use yours)\n", cfg.MQTT.Server)
+	return nil
 }

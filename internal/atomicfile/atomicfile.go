@@ -3,6 +3,8 @@
 package atomicfile
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -25,4 +27,30 @@ func Write(path string, data []byte) error {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// SetAside keeps a file that cannot be understood where nothing is written over
+// it, also not by the next one, and tells where that is.
+func SetAside(path string) (aside string, err error) {
+	aside = path + ".corrupt"
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(aside); err != nil {
+			break
+		}
+		aside = fmt.Sprintf("%s.corrupt%d", path, n)
+	}
+	return aside, os.Rename(path, aside)
+}
+
+// Writable tells whether files can be written into a folder, which it makes if
+// it is not there.
+func Writable(folder string) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(folder, ".writable.*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

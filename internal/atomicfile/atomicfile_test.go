@@ -36,3 +36,38 @@ func TestWriteIntoAFolderThatIsNotThere(t *testing.T) {
 		t.Errorf("got %v, want that it does not exist", err)
 	}
 }
+
+func TestWhatIsSetAsideStays(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "devices.json")
+	for i, want := range []string{path + ".corrupt", path + ".corrupt2", path + ".corrupt3"} {
+		text := string(rune('a' + i))
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		aside, err := atomicfile.SetAside(path)
+		if err != nil || aside != want {
+			t.Errorf("got %s, %v, want %s", aside, err, want)
+		}
+		if kept, _ := os.ReadFile(aside); string(kept) != text {
+			t.Errorf("%s: got %q, want %q", aside, kept, text)
+		}
+	}
+}
+
+func TestAFolderIsMadeAndTried(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "a", "b")
+	if err := atomicfile.Writable(folder); err != nil {
+		t.Errorf("got %v, want a folder", err)
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 0 {
+		t.Errorf("got %v, %v, want an empty folder", entries, err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := atomicfile.Writable(file); err == nil {
+		t.Error("a file is no folder, and that is not said")
+	}
+}
