@@ -1,171 +1,259 @@
 package bridge_test
 
 import (
-	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"airplay2mqtt/airplay/airplaytest"
 	"airplay2mqtt/bridge/config"
-	"airplay2mqtt/discovery"
-
-	"github.com/rs/zerolog"
 )
 
-// An appleTV is a house with an Apple TV of today in it, which is paired once
-// and then plays by AirPlay 2.
+const pin = "2580"
+
+// An appleTV is a house with an Apple TV of a newer kind in it.
 type appleTV struct {
 	*house
-	settings config.Config
 	rx       *airplaytest.Receiver
-	found    discovery.Event
+	slug     string
+	settings config.Config
 }
 
-// withAppleTV moves in with an Apple TV that shows a PIN.
-func withAppleTV(t *testing.T, log zerolog.Logger, pin string) appleTV {
+// withAppleTV tests with one that was paired over MQTT.
+func withAppleTV(t *testing.T, cfg airplaytest.Config, device config.Device, test func(tv appleTV)) {
 	t.Helper()
-	s := settings(t)
-	s.Devices = nil
-	h, _ := buildLogging(t, s, log)
-	rx := h.announce("10.0.0.30", airplaytest.AppleTV(pin))
-	h.until("airplay/apple_tv/availability", "online")
-	return appleTV{h, s, rx, discovery.Event{Device: discovery.Device{ID: rx.ID(), Name: rx.Name(), Model: "AppleTV11,1",
-		Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.30")}, AirPlay: &discovery.Service{Port: 7000, TXT: rx.TXT()}}}}
-}
-
-// ask publishes a command and returns the code of its answer, "" for ok.
-func (v appleTV) ask(word, rest string) (code string) {
-	v.t.Helper()
-	id := fresh("t")
-	v.say("apple_tv/"+word, `{`+rest+`,"transaction":"`+id+`"}`)
-	return v.result("apple_tv", id)
-}
-
-// hears plays a sound and holds the receiver to all of it.
-func (v appleTV) hears(name string, want []int16) {
-	v.t.Helper()
-	before := len(heardBy(v.rx))
-	if code := v.ask("play_file", `"path":"`+name+`"`); code != "" {
-		v.t.Fatalf("play_file: got %s, want ok", code)
-	}
-	v.until("airplay/apple_tv/state", `"state":"idle"`)
-	if got := heardBy(v.rx)[before:]; !slices.Equal(got, want) {
-		v.t.Errorf("heard %d samples, not the %d that were in the file", len(got), len(want))
-	}
-}
-
-func TestAnAppleTVIsPairedOnceAndPlaysByAirPlay2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const pin, wrong = "80417953", "29561384" // so long that no number is the same by chance
-		var log lockedBuffer
-		v := withAppleTV(t, zerolog.New(&log).Level(zerolog.DebugLevel), pin)
-		want := v.tone("tone.wav", 1)
-		v.until("airplay/apple_tv/state", `"pairing":"required"`)
-		if code := v.ask("play_file", `"path":"tone.wav"`); code != "pairing_required" {
-			t.Errorf("not paired: got %q, want pairing_required", code)
+		s := settings(t)
+		s.Devices = []config.Device{}
+		if device.Video != "" {
+			device.Name = cfg.Name
+			s.Devices = append(s.Devices, device)
 		}
-		for _, typed := range []struct{ pin, want string }{{wrong, "pin_rejected"}, {pin, ""}} {
-			if code := v.ask("pair", `"action":"start"`); code != "" {
-				t.Fatalf("pair: got %s, want ok", code)
-			}
-			v.until("airplay/apple_tv/event", `"pairing_pin_required"`)
-			v.until("airplay/apple_tv/state/pairing", "pin_pending")
-			if code := v.ask("pair_pin", `"pin":"`+typed.pin+`"`); code != typed.want {
-				t.Fatalf("pair_pin: got %q, want %q", code, typed.want)
-			}
-		}
-		v.until("airplay/apple_tv/event", `"paired"`)
-		v.until("airplay/apple_tv/state/pairing", "paired")
-		v.hears("tone.wav", want)
-		if err := v.stop(); err != nil {
-			t.Fatal(err)
-		}
-		v.moveIn(v.settings)
-		v.house.found <- v.found
-		v.until("airplay/apple_tv/availability", "online")
-		v.hears("tone.wav", want)
-		if got := v.rx.PINsShown(); got != 2 {
-			t.Errorf("the PIN was shown %d times, want 2: once for each that was typed", got)
-		}
-		if err := v.stop(); err != nil {
-			t.Fatal(err)
-		}
-		secrets := append(v.keys(), pin, wrong)
-		v.nowhere(log.String(), secrets)
-		searchFolder(t, v.settings.Data, secrets[len(secrets)-2:])
+		h, _ := build(t, s)
+		films := *cfg.Films
+		films.Screen.DialContext = h.lan.Host("10.0.0.30").DialContext
+		cfg.Films = &films
+		tv := appleTV{h, h.announce("10.0.0.30", cfg), strings.ToLower(strings.ReplaceAll(cfg.Name, " ", "_")), s}
+		h.until("airplay/"+tv.slug+"/availability", "online")
+		h.put("film.mp4", filmOf("avc1"))
+		test(tv)
 	})
 }
 
-// keys are those that the pairing has left, but for the receiver's public one,
-// which it announces.
-func (v appleTV) keys() []string {
-	v.t.Helper()
-	text, err := os.ReadFile(filepath.Join(v.settings.Data, "credentials.json"))
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), `"credentials": "`)
-	credentials, _, ok := strings.Cut(rest, `"`)
-	fields := strings.Split(credentials, ":")
-	if !ok || len(fields) != 4 || len(fields[1]) != 64 {
-		v.t.Fatalf("credentials.json does not hold four fields")
-	}
-	return []string{credentials, fields[1]}
-}
-
-// nowhere holds that no secret is in the log or on a topic, but for the PIN on
-// that where it was typed.
-func (v appleTV) nowhere(log string, secrets []string) {
-	v.t.Helper()
-	v.ear.mu.Lock()
-	defer v.ear.mu.Unlock()
-	said := []string{"log\n" + log}
-	for _, m := range v.ear.all {
-		if m.Topic != "airplay/apple_tv/pair_pin" {
-			said = append(said, m.Topic+"\n"+string(m.Payload))
-		}
-	}
-	for _, text := range said {
-		for _, secret := range secrets {
-			if strings.Contains(strings.ToUpper(text), strings.ToUpper(secret)) {
-				where, _, _ := strings.Cut(text, "\n")
-				v.t.Errorf("%s tells %s", where, secret)
+// eachAppleTV tests with a paired one of each newer kind.
+func eachAppleTV(t *testing.T, change func(f *airplaytest.Films), test func(tv appleTV)) {
+	t.Helper()
+	for _, make := range []func(string) airplaytest.Config{airplaytest.AppleTV16, airplaytest.AppleTV26} {
+		cfg := make(pin)
+		t.Run(cfg.Name, func(t *testing.T) {
+			if change != nil {
+				change(cfg.Films)
 			}
-		}
-	}
-}
-
-// A password that is configured is in no log and on no topic, whether it is
-// the right one or not.
-func TestPasswordsOfDevicesAreToldNowhere(t *testing.T) {
-	const right, wrong = "right-horse-staple", "wrong-horse-staple"
-	for name, c := range map[string]struct{ given, want string }{
-		"right": {right, ""}, "wrong": {wrong, "password_required"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var log lockedBuffer
-				s := settings(t)
-				rx := airplaytest.SecretPassword(right)
-				rx.ID = "02AABBCCDDEE"
-				s.Devices = []config.Device{{ID: rx.ID, Password: c.given}}
-				h, _ := buildLogging(t, s, zerolog.New(&log).Level(zerolog.DebugLevel))
-				h.tone("tone.wav", 1)
-				h.announce("10.0.0.30", rx)
-				h.until("airplay/secret/availability", "online")
-				h.say("secret/play_file", `{"path":"tone.wav","transaction":"t"}`)
-				if code := h.result("secret", "t"); code != c.want {
-					t.Errorf("got %q, want %q", code, c.want)
-				}
-				if err := h.stop(); err != nil {
-					t.Fatal(err)
-				}
-				appleTV{house: h}.nowhere(log.String(), []string{right, wrong})
+			withAppleTV(t, cfg, config.Device{}, func(tv appleTV) {
+				tv.pair()
+				test(tv)
 			})
 		})
 	}
+}
+
+// order says a command and waits for its result.
+func (tv appleTV) order(verb, payload, transaction string) (code string) {
+	tv.t.Helper()
+	tv.say(tv.slug+"/"+verb, payload)
+	return tv.result(tv.slug, transaction)
+}
+
+func (tv appleTV) state(text string) string {
+	tv.t.Helper()
+	return tv.until("airplay/"+tv.slug+"/state", text)
+}
+func (tv appleTV) event(text string) string {
+	tv.t.Helper()
+	return tv.until("airplay/"+tv.slug+"/event", text)
+}
+
+// pair pairs by the PIN on the screen.
+func (tv appleTV) pair() {
+	tv.t.Helper()
+	if code := tv.order("pair", `{"transaction":"pair"}`, "pair"); code != "" {
+		tv.t.Fatalf("pair: got %s, want ok", code)
+	}
+	tv.until("airplay/"+tv.slug+"/state/pairing", "pin_pending")
+	if code := tv.order("pair_pin", `{"pin":"`+pin+`","transaction":"pin"}`, "pin"); code != "" {
+		tv.t.Fatalf("pair_pin: got %s, want ok", code)
+	}
+	tv.until("airplay/"+tv.slug+"/state/pairing", "paired")
+}
+
+func TestAnAppleTVIsPairedAndShowsAFilm(t *testing.T) {
+	eachAppleTV(t, func(f *airplaytest.Films) { f.Screen.Film = 20 * time.Second }, func(tv appleTV) {
+		if code := tv.order("play_file", `{"path":"film.mp4","start":3,"volume":40,"transaction":"t1"}`, "t1"); code != "" {
+			tv.t.Fatalf("got %s, want ok", code)
+		}
+		said := tv.state(`"state":"playing"`)
+		for _, want := range []string{`"media_content_type":"video"`, `"media_title":"film"`, `"media_duration":20`} {
+			if !strings.Contains(said, want) {
+				tv.t.Errorf("no %s in %s", want, said)
+			}
+		}
+		time.Sleep(4 * time.Second)
+		tv.say(tv.slug+"/pause", "")
+		tv.state(`"state":"paused"`)
+		time.Sleep(5 * time.Minute)
+		tv.say(tv.slug+"/play", "")
+		tv.state(`"state":"playing"`)
+		tv.say(tv.slug+"/seek", "15")
+		tv.state(`"media_position":15`)
+		tv.event(`"playback_finished"`)
+		tv.state(`"state":"idle"`)
+		got := states(tv.every("airplay/" + tv.slug + "/state"))
+		if i := slices.Index(got, "paused"); i >= 0 {
+			got = append(got[:i+1:i+1], slices.DeleteFunc(slices.Clone(got[i+1:]), func(s string) bool { return s == "buffering" })...)
+		}
+		if want := []string{"idle", "buffering", "playing", "paused", "playing", "idle"}; !slices.Equal(got, want) {
+			tv.t.Errorf("states: got %v, want %v", got, want)
+		}
+		l := tv.rx.FilmLog()
+		if join := strings.Join(l.Fetched, ", "); !strings.HasPrefix(join, "bytes=0-1 206 2, bytes=0- 206 ") {
+			tv.t.Errorf("fetched %s", join)
+		}
+		if !slices.Equal(l.From, []time.Duration{3 * time.Second}) {
+			tv.t.Errorf("it was to begin at %v, want 3 s", l.From)
+		}
+		if volumes := tv.rx.Log().Volumes; !slices.Equal(volumes, []float64{-18}) {
+			tv.t.Errorf("volumes: got %v, want -18 dB", volumes)
+		}
+		time.Sleep(5 * time.Second)
+		if tv.rx.Busy() || tv.rx.Log().Teardowns != 1 {
+			tv.t.Error("others cannot use it")
+		}
+	})
+}
+
+// What the receiver leaves to its sender to fetch, is fetched by the bridge:
+// here even of what the bridge itself serves.
+func TestAnAppleTVHasItsPlaylistsFetched(t *testing.T) {
+	cfg := airplaytest.AppleTV26(pin)
+	withAppleTV(t, cfg, config.Device{}, func(tv appleTV) {
+		tv.pair()
+		tv.serveHLS("10.0.0.9")
+		if code := tv.order("play_url", `{"url":"http://10.0.0.9/live/film.m3u8","transaction":"t1"}`, "t1"); code != "" {
+			tv.t.Fatalf("got %s, want ok %v", code, tv.every("airplay/"+tv.slug+"/result"))
+		}
+		tv.event(`"playback_finished"`)
+		l := tv.rx.FilmLog()
+		if len(l.Lists) != 2 || !strings.HasPrefix(string(l.Lists[0].Bytes("FCUP_Response_Data")), "#EXTM3U") {
+			tv.t.Errorf("it was sent %v", l.Lists)
+		}
+		if got := strings.Join(l.Fetched, ", "); got != "200 5" {
+			tv.t.Errorf("it fetched %s itself, want a piece", got)
+		}
+	})
+}
+
+func TestAnAppleTVThatIsNotPairedIsNotTouched(t *testing.T) {
+	for _, cfg := range []airplaytest.Config{airplaytest.AppleTV16(pin), airplaytest.AppleTV26(pin)} {
+		withAppleTV(t, cfg, config.Device{}, func(tv appleTV) {
+			if code := tv.order("play_file", `{"path":"film.mp4","transaction":"t1"}`, "t1"); code != "pairing_required" {
+				tv.t.Errorf("got %q, want pairing_required", code)
+			}
+			if asked := tv.rx.Requests(); len(asked) > 0 {
+				tv.t.Errorf("it was asked %v", asked)
+			}
+			tv.pair()
+			tv.rx.Forget()
+			if code := tv.order("play_file", `{"path":"film.mp4","transaction":"t2"}`, "t2"); code != "pairing_required" {
+				tv.t.Errorf("forgotten: got %q, want pairing_required", code)
+			}
+			tv.until("airplay/"+tv.slug+"/state/pairing", "required")
+		})
+	}
+}
+
+func TestWhatAnAppleTVSaysIsExplained(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(f *airplaytest.Films)
+		url    string
+		code   string
+		says   string
+		within time.Duration // of the command
+	}{
+		"unplayable": {func(f *airplaytest.Films) { f.Screen.Unplayable = -6707 }, "", "unsupported_format", "not one that its player can play", 3 * time.Second},
+		"no route":   {func(f *airplaytest.Films) { f.Screen.NoRoute = true }, "", "fetch_failed", "never asked 10.0.0.2:", 32 * time.Second},
+		"hangs up":   {func(f *airplaytest.Films) { f.Screen.HangUpAfter = 2 * time.Second }, "", "device_offline", "ended the connection", 6 * time.Second},
+		"no film":    {nil, "http://10.0.0.9/none.mp4", "fetch_failed", "404", 3 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachAppleTV(t, c.change, func(tv appleTV) {
+				tv.serveHLS("10.0.0.9")
+				began := time.Now()
+				if c.url != "" {
+					tv.say(tv.slug+"/play_url", `{"url":"`+c.url+`","mode":"video"}`)
+				} else {
+					tv.say(tv.slug+"/play_file", "film.mp4")
+				}
+				said := tv.event(`"playback_failed"`)
+				if took := time.Since(began); !strings.Contains(said, `"code":"`+c.code+`"`) || !strings.Contains(said, c.says) || took > c.within {
+					tv.t.Errorf("got %s after %v, want %s: %s within %v", said, took, c.code, c.says, c.within)
+				}
+				tv.state(`"state":"idle"`)
+			})
+		})
+	}
+}
+
+// One that announces tvOS 16 and shows films as tvOS 26 does is found out once.
+func TestAnotherWayIsFoundAndRemembered(t *testing.T) {
+	cfg := airplaytest.AppleTV26(pin)
+	cfg.TXT = map[string]string{"osvers": "17.0"}
+	withAppleTV(t, cfg, config.Device{}, func(tv appleTV) {
+		tv.pair()
+		for _, transaction := range []string{"t1", "t2"} {
+			if code := tv.order("play_file", `{"path":"film.mp4","transaction":"`+transaction+`"}`, transaction); code != "" {
+				tv.t.Fatalf("got %s, want ok", code)
+			}
+			tv.state(`"state":"playing"`)
+			tv.say(tv.slug+"/stop", "")
+			tv.state(`"state":"idle"`)
+			time.Sleep(5 * time.Second)
+		}
+		old := slices.DeleteFunc(tv.rx.FilmLog().Commands, func(c string) bool { return c != "/play" })
+		if len(old) != 1 {
+			tv.t.Errorf("/play was tried %d times, want once", len(old))
+		}
+	})
+}
+
+func TestTheWayCanBeConfigured(t *testing.T) {
+	withAppleTV(t, airplaytest.AppleTV26(pin), config.Device{Video: "airplay2"}, func(tv appleTV) {
+		tv.pair()
+		tv.say(tv.slug+"/play_file", "film.mp4")
+		if said := tv.event(`"playback_failed"`); !strings.Contains(said, `"code":"fetch_failed"`) {
+			tv.t.Errorf("got %s", said)
+		}
+		if l := tv.rx.FilmLog(); !slices.Equal(l.Commands, []string{"/play"}) {
+			tv.t.Errorf("commanded %v, want /play only", l.Commands)
+		}
+	})
+	withAppleTV(t, airplaytest.AppleTV26(pin), config.Device{Video: "off"}, func(tv appleTV) {
+		tv.pair()
+		if code := tv.order("play_file", `{"path":"film.mp4","mode":"video","transaction":"t1"}`, "t1"); code != "unsupported_format" {
+			tv.t.Errorf("got %q, want unsupported_format", code)
+		}
+	})
+}
+
+func TestAnotherSenderTakesAnAppleTV(t *testing.T) {
+	eachAppleTV(t, func(f *airplaytest.Films) { f.Screen.Film = time.Hour }, func(tv appleTV) {
+		tv.say(tv.slug+"/play_file", "film.mp4")
+		tv.state(`"state":"playing"`)
+		tv.rx.Remote("pause")
+		tv.state(`"state":"paused"`)
+		tv.rx.Remote("other")
+		tv.event(`"reason":"taken_over"`)
+		tv.state(`"state":"idle"`)
+	})
 }

@@ -41,6 +41,7 @@ type Config struct {
 	Browse       func(ctx context.Context, found func(discovery.Event)) error
 	DialBroker   func(ctx context.Context) (net.Conn, error)
 	DialContext  func(ctx context.Context, network, address string) (net.Conn, error)
+	DialMedia    func(ctx context.Context, network, address string) (net.Conn, error) // to addresses that are played
 	ListenPacket func(network, address string) (net.PacketConn, error)
 	Listen       func(network, address string) (net.Listener, error) // for the buttons of speakers
 	Announce     func(ctx context.Context, i discovery.Instance) error

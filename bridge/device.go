@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"airplay2mqtt/airplay/ptp"
+	"airplay2mqtt/airplay/video"
 	"airplay2mqtt/audio"
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/player"
@@ -35,10 +36,11 @@ type device struct {
 	// Used by the player's goroutines as well.
 	target  atomic.Pointer[target]
 	learned atomic.Pointer[learned]
-	live    atomic.Pointer[session] // the newest
-	offset  atomic.Int64            // how much later than others it plays, a time.Duration
-	floor   atomic.Int64            // the latency that the user has chosen, likewise; 0: none
-	busy    atomic.Bool             // it is not idle
+	live    atomic.Pointer[session]   // the newest
+	offset  atomic.Int64              // how much later than others it plays, a time.Duration
+	floor   atomic.Int64              // the latency that the user has chosen, likewise; 0: none
+	busy    atomic.Bool               // it is not idle
+	way     atomic.Pointer[video.Way] // in which it was last shown a film; nil: as it announces
 	counts  counts
 	net     network
 	face    *face

@@ -290,8 +290,8 @@ const playlistMost = 4 << 20
 
 // fetchPlaylist fetches what a device asks its sender for: a video.Config's
 // Fetch.
-func (b *Bridge) fetchPlaylist(ctx context.Context, address string) (status int, mime string, body []byte) {
-	r, err := b.source(address).Open(ctx)
+func (f *feature) fetchPlaylist(ctx context.Context, address string) (status int, mime string, body []byte) {
+	r, err := f.bridge.source(address).Open(ctx)
 	var fetch *mediaserver.FetchError
 	switch {
 	case errors.As(err, &fetch) && fetch.Status != 0:

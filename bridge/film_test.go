@@ -2,6 +2,9 @@ package bridge_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"io"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -11,9 +14,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"airplay2mqtt/airplay"
 	"airplay2mqtt/airplay/video/videotest"
 	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/bridge/vault"
 	"airplay2mqtt/discovery"
+	"airplay2mqtt/internal/legacy"
 	"airplay2mqtt/raop/raoptest"
 )
 
@@ -38,7 +44,13 @@ func filmOf(codec string) []byte {
 // A living room is a house with a television in it, which is discovered.
 func livingRoom(t *testing.T, cfg videotest.TelevisionConfig) (*house, *videotest.Television) {
 	t.Helper()
-	s := settings(t)
+	return livingRoomWith(t, settings(t), cfg)
+}
+
+// livingRoomWith is livingRoom with other settings, in which no device is
+// configured.
+func livingRoomWith(t *testing.T, s config.Config, cfg videotest.TelevisionConfig) (*house, *videotest.Television) {
+	t.Helper()
 	s.Devices = []config.Device{}
 	h, _ := build(t, s)
 	cfg.Network, cfg.Address = h.lan.Host("10.0.0.30"), ":7000"
@@ -195,6 +207,38 @@ func TestWhatATelevisionSaysIsExplained(t *testing.T) {
 	}
 }
 
+// An Apple TV 3 with device authentication, which was paired before.
+func TestFilmsAreShownOnAnAppleTVPairedInTheOlderWay(t *testing.T) {
+	seed := bytes.Repeat([]byte{7}, ed25519.SeedSize)
+	for name, want := range map[string]string{"paired": "", "never": "pairing_required"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, a := settings(t), legacy.NewAccessory(legacy.AccessoryConfig{})
+				a.Learn(ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey))
+				if want == "" {
+					v, err := vault.Open(s.Data, "")
+					if err != nil {
+						t.Fatal(err)
+					}
+					e := vault.Entry{Credentials: airplay.Credentials{ID: "0123456789ABCDEF", Seed: seed, ReceiverKey: a.Key()}, Key: a.Key()}
+					if err := v.Put("102030405060", e); err != nil {
+						t.Fatal(err)
+					}
+				}
+				h, tv := livingRoomWith(t, s, videotest.TelevisionConfig{Pairing: a})
+				h.put("film.mp4", filmOf("avc1"))
+				h.say("telly/play_file", `{"path":"film.mp4","transaction":"t1"}`)
+				if got := h.result("telly", "t1"); got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+				if n := len(tv.Log().Requests); want != "" && n > 0 {
+					t.Errorf("the television was asked %d times", n)
+				}
+			})
+		})
+	}
+}
+
 func TestARemoteControlStopsAFilm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, tv := livingRoom(t, videotest.TelevisionConfig{Film: time.Hour})
@@ -238,5 +282,36 @@ func TestSoundOnATelevisionIsItsOwnAffair(t *testing.T) {
 		if len(tv.Log().Played) > 0 {
 			t.Error("it was shown")
 		}
+	})
+}
+
+// serveHLS is a web server with a film of one piece.
+func (h *house) serveHLS(host string) {
+	h.t.Helper()
+	l, err := h.lan.Host(host).Listen("tcp", ":80")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	files := map[string]string{
+		"/live/film.m3u8": "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.4d401f,mp4a.40.2\"\nlow.m3u8\n",
+		"/live/low.m3u8":  "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n1.ts\n#EXT-X-ENDLIST\n",
+		"/live/1.ts":      "piece",
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, ok := files[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		io.WriteString(w, text)
+	})}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		server.Serve(l)
+	}()
+	h.t.Cleanup(func() {
+		server.Close()
+		<-done
 	})
 }

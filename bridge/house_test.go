@@ -19,6 +19,7 @@ import (
 	"airplay2mqtt/audio/wav"
 	"airplay2mqtt/bridge"
 	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/bridge/media"
 	"airplay2mqtt/bridge/mqtt"
 	"airplay2mqtt/discovery"
 	"airplay2mqtt/internal/memnet"
@@ -103,6 +104,7 @@ func (h *house) moveIn(s config.Config) {
 		Browse:       h.browse,
 		DialBroker:   func(context.Context) (net.Conn, error) { return h.broker.Load().Pipe(), nil },
 		DialContext:  us.DialContext,
+		DialMedia:    h.dialMedia(s),
 		ListenPacket: h.ports(us),
 		Listen:       us.Listen,
 		Slept:        func() time.Duration { return time.Duration(h.asleep.Load()) },
@@ -130,6 +132,20 @@ func (h *house) moveIn(s config.Config) {
 	}
 	h.t.Cleanup(func() { _ = h.stop() })
 	h.until("airplay/bridge/state", "online")
+}
+
+// dialMedia connects to what is in the house, and to nothing else.
+func (h *house) dialMedia(s config.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	guard, err := media.NewGuard(s.Media.Allow, s.Media.Deny)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if strings.HasPrefix(address, "10.0.0.") {
+			return h.lan.Host("10.0.0.2").DialContext(ctx, network, address)
+		}
+		return guard.DialContext(ctx, network, address)
+	}
 }
 
 // ports is how the bridge gets UDP ports, those below 1024 only as it may.

@@ -18,6 +18,10 @@ func (b *Bridge) prepareMedia() error {
 	if err != nil {
 		return err
 	}
+	dial := b.about.DialMedia
+	if dial == nil {
+		dial = guard.DialContext
+	}
 	security, err := mediaTLS(m)
 	if err != nil {
 		return err
@@ -32,7 +36,7 @@ func (b *Bridge) prepareMedia() error {
 	}
 	b.folders = media.NewFolders(paths...)
 	b.opener = &audio.Opener{
-		DialContext: guard.DialContext,
+		DialContext: dial,
 		OpenFile:    b.folders.Open,
 		AllowInput:  b.folders.Allow,
 		TLS:         security,

@@ -164,6 +164,8 @@ func screenCode(err error) string {
 		return "busy"
 	case errors.Is(err, video.ErrPairing):
 		return "pairing_required"
+	case errors.Is(err, video.ErrTiming):
+		return "no_clock"
 	case errors.Is(err, video.ErrNotSeekable):
 		return "not_seekable"
 	case errors.Is(err, video.ErrLost):

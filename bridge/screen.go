@@ -7,9 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
+	"airplay2mqtt/airplay"
 	"airplay2mqtt/airplay/mediaserver"
 	"airplay2mqtt/airplay/video"
 	"airplay2mqtt/bridge/config"
@@ -19,8 +21,9 @@ import (
 
 // A screen is where and how a device is shown films.
 type screen struct {
-	addresses []string // host:port, the best first
-	refusal   error    // why it is shown none; nil: it can be
+	addresses []string    // host:port, the best first
+	ways      []video.Way // to be tried, the best first
+	refusal   error       // why it is shown none; nil: it can be
 }
 
 // screenOf finds out how a device is shown films. t has all else.
@@ -34,33 +37,33 @@ func screenOf(t *target, d discovery.Device, c config.Device) screen {
 			s.addresses = append(s.addresses, net.JoinHostPort(a.String(), strconv.Itoa(int(d.AirPlay.Port))))
 		}
 	}
-	s.refusal = noScreen(t, c, len(s.addresses) > 0)
+	s.ways, s.refusal = waysOf(t, c, len(s.addresses) > 0)
 	return s
 }
 
-// noScreen tells why a device is shown no films, nil if it can be.
-func noScreen(t *target, c config.Device, reachable bool) error {
-	able, why := t.airplay.Video()
-	second, _ := t.airplay.AirPlay2()
+// waysOf tells in which ways a device is shown films, or why it is shown none.
+func waysOf(t *target, c config.Device, reachable bool) ([]video.Way, error) {
+	ways, why := video.Ways(t.airplay)
+	kind, closed := t.airplay.Pairing()
+	forced := video.Way(c.Video)
 	switch {
 	case c.Video == "off":
-		return &refusal{"unsupported_format", "the device is shown no films: that is configured (devices: video)"}
-	case c.Video == "airplay1" && reachable:
-		return nil
+		return nil, &refusal{"unsupported_format", "the device is shown no films: that is configured (devices: video)"}
+	case forced.Known() && reachable:
+		return []video.Way{forced}, nil
 	case !reachable:
-		return &refusal{"unsupported_format", "the device does not announce that it can show films; if it can, set video: airplay1 for it (devices)"}
-	case !able:
-		return &refusal{"unsupported_format", "the device shows no films: " + why}
-	case second:
-		return &refusal{"unsupported_format", "the device wants to be shown films in a session of AirPlay 2, which this version cannot do yet; " +
-			"video: airplay1 for it (devices) tries the older way"}
+		return nil, &refusal{"unsupported_format", "the device does not announce that it can show films; if it can, set video: airplay1 for it (devices)"}
+	case len(ways) == 0:
+		return nil, &refusal{"unsupported_format", "the device shows no films: " + why}
+	case kind == airplay.Unsupported:
+		return nil, &refusal{"access_restricted", closed}
 	}
-	return nil
+	return ways, nil
 }
 
 // Show has the device play the film.
 func (f *feature) Show(ctx context.Context, from time.Duration) (player.Showing, error) {
-	s, err := f.device.dialVideo(ctx, f.bridge)
+	s, err := f.device.dialVideo(ctx, f.fetchPlaylist)
 	if err != nil {
 		return nil, err
 	}
@@ -105,19 +108,28 @@ func addressesOf(t *target) (list []net.Addr) {
 }
 
 // dialVideo connects to the device to show it films.
-func (d *device) dialVideo(ctx context.Context, b *Bridge) (*video.Session, error) {
+func (d *device) dialVideo(ctx context.Context, fetch func(ctx context.Context, url string) (int, string, []byte)) (*video.Session, error) {
 	t := d.target.Load()
 	if t.screen.refusal != nil {
 		return nil, t.screen.refusal
 	}
+	ways := d.waysNow(t.screen.ways)
+	if err := d.unpaired(t, ways[0]); err != nil {
+		return nil, err
+	}
+	own, _ := d.vault.Get(t.id)
 	var last error = &refusal{"device_offline", "the device has no known address; is it switched on?"}
 	for _, address := range t.screen.addresses {
 		s, err := video.Dial(ctx, address, &video.Config{
-			Password: t.password, Fetch: b.fetchPlaylist, DialContext: d.net.dial, Logger: d.log,
+			Ways: ways, Info: t.airplay, Credentials: own.Credentials, Password: t.password,
+			Fetch: fetch, DialContext: d.net.dial, ListenPacket: d.net.listen, Logger: d.log,
 		})
 		if err == nil {
 			d.reached(true)
 			return s, nil
+		}
+		if errors.Is(err, video.ErrPairing) {
+			d.refused(false)
 		}
 		if last = err; errors.Is(ctx.Err(), context.Canceled) || !unreachable(err) {
 			return nil, err
@@ -125,6 +137,50 @@ func (d *device) dialVideo(ctx context.Context, b *Bridge) (*video.Session, erro
 	}
 	d.reached(false)
 	return nil, last
+}
+
+// waysNow puts first the way that the device took the last time.
+func (d *device) waysNow(ways []video.Way) []video.Way {
+	last := d.way.Load()
+	if last == nil || !slices.Contains(ways, *last) {
+		return ways
+	}
+	rest := slices.DeleteFunc(slices.Clone(ways), func(w video.Way) bool { return w == *last })
+	return append([]video.Way{*last}, rest...)
+}
+
+// unpaired tells why it is in vain to try to show films before somebody has
+// typed a PIN; nil: it is not.
+func (d *device) unpaired(t *target, way video.Way) error {
+	known := airplay.Known{Password: t.password, Protocol: airplay.AirPlay2}
+	if way == video.Plain {
+		known.Protocol = airplay.AirPlay1
+	}
+	if e, ok := d.vault.Get(t.id); ok {
+		known.Credentials, known.Key = e.Credentials, e.Key
+	}
+	decision := airplay.Decide(t.airplay, known)
+	switch {
+	case decision.KeyChanged:
+		d.refused(true)
+	case !decision.Missing || !decision.Pairing.NeedsUser():
+		return nil
+	default:
+		d.refused(false)
+	}
+	return &refusal{"pairing_required", decision.Why}
+}
+
+// remembers notes how the device is shown films, where that is not as it was
+// thought.
+func (d *device) remembers(s *video.Session) {
+	way, reason := s.Way()
+	if reason == "" {
+		return
+	}
+	if last := d.way.Swap(&way); last == nil || *last != way {
+		d.log.Warn().Str("way", string(way)).Str("reason", oneLine(reason)).Msg("films are shown in another way than the device announces; it is tried first from now on")
+	}
 }
 
 // A showing is a video.Playback as a player wants it.
@@ -157,6 +213,16 @@ func (w *showing) translate() {
 		}
 		w.scenes <- player.Scene{Status: statuses[s.Status], Position: s.Position, Duration: s.Duration, At: s.At}
 	}
+}
+
+// SetVolume sets the volume, where the device has one for films.
+func (w *showing) SetVolume(ctx context.Context, level float64) error {
+	err := w.session.SetVolume(ctx, level)
+	if errors.Is(err, video.ErrNoVolume) {
+		w.feature.device.log.Debug().Err(err).Msg("the volume of films is the television's own affair")
+		return nil
+	}
+	return err
 }
 
 // Scenes tells how far the film is.
@@ -205,6 +271,9 @@ func (f *feature) unfetched() string {
 
 // Close ends the film and hangs up.
 func (w *showing) Close() error {
+	if w.Started() {
+		w.feature.device.remembers(w.session)
+	}
 	err := w.session.Close()
 	<-w.over
 	return err

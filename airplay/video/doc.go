@@ -15,7 +15,8 @@
 //	}
 //	return film.Err()
 //
-// It speaks the first AirPlay (docs/protocols/video.md): Apple TV 2 and 3, and
-// what is like them. What plays on an Apple TV is decided by package film; what
+// There are three ways (docs/protocols/video.md): that of Apple TV 2 and 3 and
+// what is like them, that of tvOS 13 to 17, and that of tvOS 18 and later; [Ways]
+// tells which to try on a receiver. What plays on an Apple TV is decided by package film; what
 // it cannot fetch is served by package mediaserver.
 package video

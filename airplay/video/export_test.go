@@ -25,3 +25,12 @@ func (f Follower) Event(now time.Time, event plist.Dict) (s State, over bool, er
 	o := f.p.event(now, event)
 	return f.p.state, o.over, o.err
 }
+
+// News is what an event of the play queue says, and an answer.
+func News(body []byte) (event, info plist.Dict, err error) {
+	d, err := unwrap(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	return newsOf(d), infoOf(d), nil
+}

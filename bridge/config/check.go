@@ -170,7 +170,7 @@ func (r *reading) checkDevice(key string, d *Device) {
 	r.oneOf(key+".protocol", d.Protocol, "auto", "raop", "airplay")
 	r.oneOf(key+".timing", cmp.Or(d.Timing, "auto"), "auto", "ptp", "ntp")
 	r.oneOf(key+".line", cmp.Or(d.Line, "early"), "early", "plain")
-	r.oneOf(key+".video", cmp.Or(d.Video, "auto"), "auto", "airplay1", "off")
+	r.oneOf(key+".video", cmp.Or(d.Video, "auto"), "auto", "airplay1", "airplay2", "queue", "off")
 	r.oneOf(key+".buttons", cmp.Or(d.Buttons, "obey"), "obey", "report")
 	switch {
 	case d.Name == "" && d.ID == "":

@@ -78,7 +78,7 @@ type Device struct {
 	MaxVolume    Percent `yaml:"max_volume"` // nothing louder than this is ever sent; zero: 100
 	Offset       Offset  `yaml:"offset"`     // how much later (or, below zero, earlier) than the others of a group it plays
 	KeepWarm     Warmth  `yaml:"keep_warm"`  // how long a session is kept after a sound; zero: 10 s
-	Video        string  `yaml:"video"`      // how films are shown: auto (or empty), airplay1 also where it does not say that it can, or off
+	Video        string  `yaml:"video"`      // how films are shown: auto (or empty); airplay1, airplay2 or queue, also where it does not say that it can; or off
 	Buttons      string  `yaml:"buttons"`    // what its own buttons do: obey (or empty), or report
 }
 

@@ -37,6 +37,11 @@ type Showing interface {
 	Close() error
 }
 
+// A LoudShowing is one whose volume can be set.
+type LoudShowing interface {
+	SetVolume(ctx context.Context, level float64) error
+}
+
 // A Scene is how far a film is, as of a moment.
 type Scene struct {
 	Status   Status // Buffering, Playing, Paused
@@ -177,8 +182,11 @@ func (p *Player) shown(ctx context.Context, r result[Showing]) {
 		p.miss(ctx, r.err)
 		return
 	}
-	p.showing = r.made
+	p.showing, p.knob.sent = r.made, unset
 	p.cfg.Logger.Info().Msg("film began")
+	if p.main.request.Volume != nil || p.knob.chosen {
+		p.applyVolume(ctx, p.main.request.Volume)
+	}
 	if p.paused {
 		if err := p.call(ctx, p.showing.Pause); err != nil {
 			p.miss(ctx, err)

@@ -25,6 +25,9 @@ type cinema struct {
 	showErr  error
 	showTake time.Duration
 	endless  bool
+	quiet    bool // films have no volume
+
+	volumes []float64 // that were set; guarded by mu
 
 	mu    sync.Mutex
 	shown []*showing
@@ -96,7 +99,20 @@ func (f *film) Show(ctx context.Context, from time.Duration) (player.Showing, er
 	f.c.mu.Unlock()
 	f.c.write("show " + f.name)
 	go s.run()
-	return s, nil
+	if f.c.quiet {
+		return s, nil
+	}
+	return loud{s}, nil
+}
+
+// loud is a showing with a volume.
+type loud struct{ *showing }
+
+func (l loud) SetVolume(_ context.Context, level float64) error {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	l.c.volumes = append(l.c.volumes, level)
+	return nil
 }
 
 // A showing tells how far it is twice a second.
@@ -217,6 +233,33 @@ func TestAFilmIsShownFromAcceptanceToTheEnd(t *testing.T) {
 			t.Errorf("%d dials and %d sounds for a film, want none", h.dials, h.opens)
 		}
 	})
+}
+
+func TestAFilmHasAVolumeWhereTheDeviceTakesOne(t *testing.T) {
+	for _, quiet := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &cinema{quiet: quiet}
+			h := screens(t, c)
+			h.must(player.Mute{To: player.MuteOn}) // what is not known could not be given back
+			h.must(player.Mute{To: player.MuteOff})
+			h.must(player.Play{File: "a.mp4"})
+			h.must(player.SetVolume{Level: 0.3})
+			h.must(player.Mute{To: player.MuteOn})
+			h.must(player.Mute{To: player.MuteOff})
+			level := 0.9
+			h.must(player.Play{File: "b.mp4", Volume: &level})
+			h.must(player.Play{File: "c.mp4"})
+			want := []float64{0.3, 0, 0.3, 0.9, 0.9}
+			if quiet {
+				want = nil
+			}
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if diff := cmp.Diff(want, c.volumes); diff != "" {
+				t.Errorf("quiet %v: volumes (-want +got):\n%s", quiet, diff)
+			}
+		})
+	}
 }
 
 func TestAFilmIsPausedSoughtAndStopped(t *testing.T) {

@@ -140,15 +140,16 @@ func (p *Player) adopt() {
 	p.take(p.volume())
 }
 
-// turn tells the session the volume, unless it knows.
+// turn tells the session, or the film, the volume, unless it knows.
 func (p *Player) turn(ctx context.Context) error {
 	level := p.loud()
-	if p.session == nil || !p.state.VolumeKnown && !p.state.Muted {
+	set := p.volumeSetter()
+	known := p.state.VolumeKnown || p.state.Muted && p.session != nil // a film's could not be given back
+	if set == nil || !known {
 		return nil
 	}
 	if level != p.knob.sent {
-		session := p.session
-		if err := p.call(ctx, func(ctx context.Context) error { return session.SetVolume(ctx, level) }); err != nil {
+		if err := p.call(ctx, func(ctx context.Context) error { return set(ctx, level) }); err != nil {
 			p.knob.sent = unset
 			return err
 		}
@@ -156,6 +157,17 @@ func (p *Player) turn(ctx context.Context) error {
 	}
 	if p.raised == nil {
 		p.forgive()
+	}
+	return nil
+}
+
+// volumeSetter sets the volume of what is heard; nil: nothing is that has one.
+func (p *Player) volumeSetter() func(ctx context.Context, level float64) error {
+	if p.session != nil {
+		return p.session.SetVolume
+	}
+	if s, ok := p.showing.(LoudShowing); ok {
+		return s.SetVolume
 	}
 	return nil
 }
