@@ -200,12 +200,24 @@ func (b *benching) measure(ctx context.Context) (benchReport, error) {
 	return r, nil
 }
 
+// busyFor is how long a speaker may still be busy with the session before.
+const busyFor = 3 * time.Second
+
 func (b *benching) dial(ctx context.Context, t speaker, tap *tap) (*raop.Session, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, 45*time.Second)
 	defer cancel()
-	began := time.Now()
-	s, err := raop.Dial(ctx, t.address, t.info, tap.on(b.config(t)))
-	return s, time.Since(began), err
+	for first := time.Now(); ; {
+		began := time.Now()
+		s, err := raop.Dial(ctx, t.address, t.info, tap.on(b.config(t)))
+		if !errors.Is(err, raop.ErrBusy) || time.Since(first) > busyFor {
+			return s, time.Since(began), err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, 0, err
+		case <-time.After(busyFor / 10):
+		}
+	}
 }
 
 // play plays and takes down what was measured meanwhile.

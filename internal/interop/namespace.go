@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -43,14 +44,18 @@ func settle(dir string) error {
 	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
 		return fmt.Errorf("loopback: %w: %s", err, out)
 	}
-	return soleUser(dir)
+	return errors.Join(cover("/etc/hosts", dir, hosts), soleUser(dir))
 }
+
+// hosts has the names of the documents: all of them are this machine.
+const hosts = "127.0.0.1 localhost interop nas nas.local ha homeassistant homeassistant.local example.org radio.example\n"
 
 // soleUser writes passwd and group files in which every service account is
 // root. In namespaces that belong to an ordinary user there is only one user,
 // and avahi-daemon insists on handing its folder to another.
 func soleUser(dir string) error {
-	if m, err := os.ReadFile("/proc/self/uid_map"); err != nil || wholeRange(m) {
+	m, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil || wholeRange(m) {
 		return err
 	}
 	files := map[string]string{
@@ -58,13 +63,19 @@ func soleUser(dir string) error {
 		"/etc/group":  "root:x:0:\navahi:x:0:\nmessagebus:x:0:\nmosquitto:x:0:\nnetdev:x:0:\n",
 	}
 	for target, text := range files {
-		source := filepath.Join(dir, filepath.Base(target))
-		if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
-			return err
-		}
-		if err := syscall.Mount(source, target, "", syscall.MS_BIND, ""); err != nil {
-			return fmt.Errorf("cover %s: %w", target, err)
-		}
+		err = errors.Join(err, cover(target, dir, text))
+	}
+	return err
+}
+
+// cover puts a text in place of a file, for the processes of this namespace.
+func cover(target, dir, text string) error {
+	source := filepath.Join(dir, filepath.Base(target))
+	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
+		return err
+	}
+	if err := syscall.Mount(source, target, "", syscall.MS_BIND, ""); err != nil {
+		return fmt.Errorf("cover %s: %w", target, err)
 	}
 	return nil
 }

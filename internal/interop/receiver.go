@@ -19,6 +19,7 @@ import (
 // A ReceiverConfig is what a receiver is like.
 type ReceiverConfig struct {
 	Name     string
+	Port     int          // a free one if 0
 	Password string       // none if empty
 	Loss     float64      // the share of packets that never arrive, 0 to 1
 	Card     *SoundServer // what it plays through, and is not recorded; nil: a pipe
@@ -56,7 +57,10 @@ diagnostics = { statistics = "yes"; log_verbosity = 2; drop_this_fraction_of_aud
 
 // startReceiver starts a receiver and waits until it takes connections.
 func startReceiver(dir string, env []string, cfg ReceiverConfig) (*Receiver, error) {
-	port, err := freePort()
+	port, err := cfg.Port, error(nil)
+	if port == 0 {
+		port, err = freePort()
+	}
 	if err != nil {
 		return nil, err
 	}

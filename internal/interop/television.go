@@ -28,26 +28,32 @@ const televisionNumber = 9
 // Where there can be none the test is skipped, or fails if CI is set.
 func (h *House) Television(t testing.TB) *Television {
 	t.Helper()
-	return television(t, "-pin -reg /tmp/paired")
+	return television(t, "Telly", "-pin -reg /tmp/paired")
+}
+
+// Den starts a television of that name whose PIN is always 1234.
+func (h *House) Den(t testing.TB) *Television {
+	t.Helper()
+	return television(t, "Den", "-pin 1234 -reg /tmp/paired")
 }
 
 // Cinema starts a television that takes films from everybody, and ends with the
 // test.
 func (h *House) Cinema(t testing.TB) *Television {
 	t.Helper()
-	return television(t, "")
+	return television(t, "Telly", "")
 }
 
-func television(t testing.TB, options string) *Television {
+func television(t testing.TB, name, options string) *Television {
 	t.Helper()
 	needSid(t)
-	program := "exec stdbuf -oL uxplay -n Telly -nh -p 7100 -vs fakesink -as fakesink -hls " + options
-	a, err := startAnnex(os.Getenv(envDir), "Telly", televisionNumber, program)
+	program := "exec stdbuf -oL uxplay -nh -p 7100 -vs fakesink -as fakesink -hls -n " + name + " " + options
+	a, err := startAnnex(os.Getenv(envDir), name, televisionNumber, program)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.Kill)
-	tv := &Television{Name: "Telly", Host: a.Host, Port: 7101, Interface: a.Interface, process: a.Process}
+	tv := &Television{Name: name, Host: a.Host, Port: 7101, Interface: a.Interface, process: a.Process}
 	err = tv.process.until("it takes connections", func() bool {
 		c, err := net.DialTimeout("tcp", tv.Address(), time.Second)
 		if err == nil {
