@@ -69,6 +69,7 @@ var floors = map[string][]string{
 
 	"internal/atomicfile": {},
 	"internal/chime":      {},
+	"internal/chromium":   {},
 	"internal/features":   {},
 	"internal/gptp":       {},
 	"internal/hap":        {"internal/pairing", "internal/rtsp", "internal/srp", "internal/tlv8"},
@@ -89,7 +90,7 @@ var floors = map[string][]string{
 
 // testOnly may be imported by tests of any package, and by nothing else that
 // is not listed above.
-var testOnly = []string{"raop/raoptest", "airplay/airplaytest", "airplay/video/videotest", "bridge/assistant/assistanttest", "audio/stream/streamtest", "audio/internal/audiotest", "internal/memnet", "internal/interop"}
+var testOnly = []string{"raop/raoptest", "airplay/airplaytest", "airplay/video/videotest", "bridge/assistant/assistanttest", "audio/stream/streamtest", "audio/internal/audiotest", "internal/chromium", "internal/memnet", "internal/interop"}
 
 const module = "airplay2mqtt"
 

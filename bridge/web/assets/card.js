@@ -173,6 +173,7 @@ export class Card {
     state.textContent = this.online === false ? "Offline" : this.sentence(s);
     this.get(".title").textContent = s.media_title ?? s.media_content_id ?? "";
     this.get(".artist").textContent = [s.media_artist, s.media_album_name].filter(Boolean).join(" — ");
+    this.get(".sound").hidden = !this.get(".title").textContent;
     const playing = s.state === "playing" || s.state === "buffering";
     const main = this.get('[data-do="play_pause"]');
     main.setAttribute("aria-label", playing ? "Pause" : "Play");
