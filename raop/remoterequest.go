@@ -107,6 +107,11 @@ func remoteLine(br *bufio.Reader) (string, error) {
 	return strings.TrimRight(string(b), "\r\n"), nil
 }
 
+// remoteProperty is a question that shairport-sync asks each second. Who answers
+// it with 400 has buttons and no more; with 404, five times, it takes the sender
+// for deaf and offers no remote control any more (its dacp.c).
+const remoteProperty = "/ctrl-int/1/getproperty"
+
 // remoteVerbs are the buttons, by what stands behind /ctrl-int/1/.
 var remoteVerbs = map[string]string{
 	"play": RemotePlay, "pause": RemotePause, "discrete-pause": RemotePause, "playpause": RemotePlayPause,

@@ -236,7 +236,10 @@ func (rs *RemoteServer) answer(req remoteRequest, from netip.Addr, now time.Time
 		return http.StatusMethodNotAllowed
 	}
 	said, ok := req.said()
-	if !ok {
+	switch {
+	case !ok && req.path == remoteProperty:
+		return http.StatusBadRequest
+	case !ok:
 		return http.StatusNotFound
 	}
 	e := rs.find(req.number, from)
