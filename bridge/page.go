@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"airplay2mqtt/bridge/config"
@@ -34,7 +32,7 @@ func (b *Bridge) newPage(broker mqtt.Config) (*web.Server, error) {
 		Ingress:   b.cfg.Web.Ingress,
 		Base:      b.cfg.MQTT.BaseTopic,
 		Commands:  verbNames(),
-		Requests:  slices.Sorted(maps.Keys(requests)),
+		Requests:  requestNames(),
 		Broker:    broker,
 		Uploads:   uploads(b.cfg),
 		MaxUpload: int64(b.cfg.Media.MaxDownload),

@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -11,7 +10,11 @@ import (
 	"image/jpeg"
 	"image/png"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/netip"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,7 +45,6 @@ const pin = "4711"
 type home struct {
 	speaker, rude *raoptest.Receiver
 	tv            *airplaytest.Receiver
-	renamed       chan string // what the rude one is called from now on
 	uploads       string
 	url           string
 	client        *mqtt.Client
@@ -53,7 +55,7 @@ type home struct {
 
 func openHome(t *testing.T) *home {
 	t.Helper()
-	h := &home{said: map[string]string{}, renamed: make(chan string)}
+	h := &home{said: map[string]string{}}
 	broker, err := mqtt.StartBroker(mqtt.BrokerConfig{Address: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
@@ -131,23 +133,15 @@ func (h *home) start(t *testing.T, s config.Config) {
 // browse finds everybody at once.
 func (h *home) browse(ctx context.Context, found func(discovery.Event)) error {
 	here := []netip.Addr{netip.MustParseAddr("127.0.0.1")}
-	seen := func(r *raoptest.Receiver, name string) {
-		id, own, _ := strings.Cut(r.Instance(), "@")
-		found(discovery.Event{Device: discovery.Device{ID: id, Name: cmp.Or(name, own), Model: "AirPort Express", Addrs: here,
+	for _, r := range []*raoptest.Receiver{h.speaker, h.rude} {
+		id, name, _ := strings.Cut(r.Instance(), "@")
+		found(discovery.Event{Device: discovery.Device{ID: id, Name: name, Model: "AirPort Express", Addrs: here,
 			RAOP: &discovery.Service{Port: uint16(r.Port()), TXT: r.TXT()}}})
 	}
-	seen(h.speaker, "")
-	seen(h.rude, "")
 	found(discovery.Event{Device: discovery.Device{ID: h.tv.ID(), Name: "Living Room", Model: "AppleTV11,1", Addrs: here,
 		AirPlay: &discovery.Service{Port: uint16(h.tv.Port()), TXT: h.tv.TXT()}}})
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case name := <-h.renamed:
-			seen(h.rude, name)
-		}
-	}
+	<-ctx.Done()
+	return nil
 }
 
 // heard is what was said on a topic last.
@@ -170,7 +164,7 @@ func (h *home) until(t *testing.T, topic, text string) {
 
 func TestPageInARealBrowser(t *testing.T) {
 	h := openHome(t)
-	page := chromium.Open(t).Page(t, h.url)
+	page := chromium.Open(t).Page(t, behind(t, h.url))
 	page.Window(t, 1280, 860, 1, "desktop")
 	page.Scheme(t, "light")
 	h.login(t, page)
@@ -187,6 +181,24 @@ func TestPageInARealBrowser(t *testing.T) {
 	for _, c := range page.Complaints() {
 		t.Errorf("the browser complains: %s", c)
 	}
+}
+
+// behind puts a proxy before a page, which serves it in a folder, as Home
+// Assistant does.
+func behind(t *testing.T, address string) (url string) {
+	t.Helper()
+	const folder = "/api/hassio_ingress/r4nd0m"
+	to, err := neturl.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Host = r.In.Host
+	}}
+	server := httptest.NewServer(http.StripPrefix(folder, proxy))
+	t.Cleanup(server.Close)
+	return server.URL + folder + "/"
 }
 
 const (
@@ -314,8 +326,15 @@ func (h *home) look(t *testing.T, page *chromium.Page) {
 	page.Click(t, living+` [data-do="doctor"]`)
 	page.Wait(t, `document.querySelector('`+living+` .diagnosis').textContent.includes("To do: plug it in")`)
 	page.Click(t, living+" .more summary")
-	h.renamed <- "Bath"
+	page.Click(t, `[data-slug^="img"] .more summary`)
+	page.Eval(t, `document.querySelector('[data-slug^="img"] [name="name"]').value = ""`)
+	page.Type(t, `[data-slug^="img"] [name="name"]`, "Bath")
+	page.Click(t, `[data-slug^="img"] [data-form="name"] button`)
 	page.Wait(t, `[...document.querySelectorAll("h2")].some(e => e.textContent === "Bath")`)
+	page.Click(t, "#bridge summary")
+	page.Click(t, `#bridge [data-request="rescan"]`)
+	page.Wait(t, `document.querySelector("#bridge .answer").textContent === "rescan: done"`)
+	page.Click(t, "#bridge summary")
 	if list := page.Nameless(t); len(list) > 0 {
 		t.Errorf("without a name for those who do not see the page: %v", list)
 	}
@@ -339,6 +358,9 @@ func (h *home) shoot(t *testing.T, page *chromium.Page) {
 		page.Scheme(t, c.scheme)
 		page.Eval(t, "scrollTo(0, 0)")
 		page.Eval(t, "document.activeElement.blur()")
+		if pale := page.Eval(t, contrast); pale != "" {
+			t.Errorf("%s: hard to read: %s", c.name, pale)
+		}
 		if got := page.Eval(t, "document.documentElement.scrollWidth <= innerWidth"); got != "true" {
 			t.Errorf("%s: the page is wider than the window", c.name)
 		}
@@ -361,6 +383,22 @@ func (h *home) shoot(t *testing.T, page *chromium.Page) {
 		}
 	}
 }
+
+// contrast lists texts that differ from their ground by less than people with
+// weak eyes need (WCAG 2, 1.4.3: 4.5 to 1).
+const contrast = `(() => {
+	const rgb = (c) => c.match(/[\d.]+/g).map(Number);
+	const light = (c) => { const [r, g, b] = rgb(c).map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+	const ground = (e) => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if (rgb(c)[3] !== 0) return c; } };
+	const pale = new Set();
+	for (const e of document.querySelectorAll("body *")) {
+		if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility()) continue;
+		const [a, b] = [light(getComputedStyle(e).color), light(ground(e))];
+		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		if (ratio < 4.5) pale.add(e.tagName + "." + e.className + " " + ratio.toFixed(1));
+	}
+	return [...pale].join(", ");
+})()`
 
 // songWithCover is a WAV of 200 s, hardly heard, that says what it is.
 func songWithCover() []byte {

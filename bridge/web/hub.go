@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// maxKept bounds how many topics are kept for browsers that come.
-	maxKept = 4096
+	// maxKept bounds how many topics are kept for browsers that come, and
+	// maxSize how many bytes: others may write below our base topic, too.
+	maxKept, maxSize = 4096, 32 << 20
 	// maxHeard is the largest payload that browsers are told: a cover as text.
 	maxHeard = 1 << 20
 	// maxSaid is the largest payload that a browser may publish.
@@ -42,6 +43,7 @@ type hub struct {
 
 	mu    sync.Mutex
 	kept  map[string]frame
+	size  int // of all that is kept
 	pages map[*page]struct{}
 	line  bool // what pages were told last of the connection
 }
@@ -93,18 +95,28 @@ func (h *hub) hear(m mqtt.Message) {
 	f := encode(heard{m.Topic, string(m.Payload)})
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch _, known := h.kept[m.Topic]; {
-	case h.momentary(m.Topic):
-	case len(m.Payload) == 0:
-		delete(h.kept, m.Topic)
-	case known || len(h.kept) < maxKept:
-		h.kept[m.Topic] = f
-	default:
+	if !h.momentary(m.Topic) && !h.keep(m.Topic, f, len(m.Payload) == 0) {
 		return
 	}
 	for p := range h.pages {
 		p.tell(f)
 	}
+}
+
+// keep keeps what was said on a topic, or forgets it. It returns false where
+// there is no room. It wants mu held.
+func (h *hub) keep(topic string, f frame, cleared bool) bool {
+	h.size -= len(h.kept[topic])
+	delete(h.kept, topic)
+	if cleared {
+		return true
+	}
+	if len(h.kept) >= maxKept || h.size+len(f) > maxSize {
+		return false
+	}
+	h.kept[topic] = f
+	h.size += len(f)
+	return true
 }
 
 // run keeps the connection until ctx ends, and tells pages whether it stands.

@@ -116,6 +116,30 @@ func TestPageThatDoesNotReadIsSentAway(t *testing.T) {
 	})
 }
 
+func TestWhatIsKeptForPagesIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := build(t, nil)
+		big := strings.Repeat("x", 900<<10)
+		for i := range 50 {
+			h.publish(fmt.Sprintf("airplay/junk%d/artwork_base64", i), big)
+		}
+		h.publish("airplay/kitchen/state", `{"state":"idle"}`)
+		b := h.browse()
+		size, topics := 0, 0
+		for {
+			said := b.next()
+			size += len(said)
+			topics++
+			if strings.Contains(said, "airplay/kitchen/state") {
+				break // the last, in the order of topics
+			}
+		}
+		if size > 33<<20 || topics < 10 {
+			t.Errorf("a page was told %d bytes in %d frames, want 32 MiB at most", size, topics)
+		}
+	})
+}
+
 func TestTailShowsTheLogWithoutSecrets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tail := web.NewTail(`hunter"2`, "")

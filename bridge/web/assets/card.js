@@ -67,6 +67,7 @@ export class Card {
       case "pair": return this.say("pair");
       case "unpair": return this.say("pair", "cancel");
       case "join": return list.value && this.say("join", list.value);
+      case "forget": return this.house.publish("bridge/request/device/remove", this.slug);
       case "dissolve": return this.house.publish("bridge/request/group/remove", this.row.name);
       case "doctor":
         this.get('[data-do="doctor"]').disabled = true;
@@ -83,6 +84,8 @@ export class Card {
       form.reset();
     } else if (data.has("url")) {
       this.say("play_url", data.get("url").trim());
+    } else if (data.has("name")) {
+      this.house.publish("bridge/request/device/rename", JSON.stringify({ device: this.slug, name: data.get("name").trim() }));
     } else if (data.has("words")) {
       this.say("announce", data.get("words").trim());
     } else {
@@ -150,16 +153,11 @@ export class Card {
       Firmware: row.firmware,
       "Not playable": row.playable === false ? row.reason : "",
     };
-    const list = this.get("dl");
-    list.replaceChildren();
-    for (const [name, value] of Object.entries(facts)) {
-      if (!value) continue;
-      const dt = document.createElement("dt"), dd = document.createElement("dd");
-      dt.textContent = name;
-      dd.textContent = value;
-      list.append(dt, dd);
-    }
+    describe(this.get("dl"), facts);
+    const name = this.get('[data-form="name"] input');
+    if (name !== document.activeElement) name.value = row.name;
     this.get('[data-do="dissolve"]').hidden = !row.members;
+    this.get('[data-do="forget"]').hidden = Boolean(row.members);
     this.get('[data-do="doctor"]').hidden = Boolean(row.members) || !this.house.hasDoctor;
     this.show();
   }
@@ -247,6 +245,18 @@ export class Card {
     if (d.diagnosis.well) return line("The speaker is well.", "ok");
     line("Cause: " + d.diagnosis.cause, "failed");
     line("To do: " + d.diagnosis.advice);
+  }
+}
+
+// describe writes facts that are known into a list.
+export function describe(list, facts) {
+  list.replaceChildren();
+  for (const [name, value] of Object.entries(facts)) {
+    if (!value) continue;
+    const dt = document.createElement("dt"), dd = document.createElement("dd");
+    dt.textContent = name;
+    dd.textContent = value;
+    list.append(dt, dd);
   }
 }
 

@@ -2,7 +2,7 @@
 // topics say, and each click publishes one message, which it shows as well.
 
 import { open } from "./line.js";
-import { Card } from "./card.js";
+import { Card, describe } from "./card.js";
 
 const find = (selector) => document.querySelector(selector);
 const mostLines = 300;
@@ -10,6 +10,7 @@ const mostLines = 300;
 const cards = new Map(); // by slug
 const kept = new Map();  // what topics of devices said before there was a card
 let base = "airplay", ahead = 0, uploadLimit = 0, say = () => false;
+let reached = false, online = true; // the broker, and the bridge by what it says
 
 const house = {
   base, chimes: [], devices: [], hasDoctor: false,
@@ -93,9 +94,14 @@ function greeted(hello) {
 }
 
 function connected(yes) {
+  reached = yes;
+  showLine();
+}
+
+function showLine() {
   const line = find("#line");
-  line.className = yes ? "well" : "ill";
-  line.textContent = yes ? "connected" : "the bridge has no connection to the broker";
+  line.className = reached && online ? "well" : "ill";
+  line.textContent = !reached ? "the bridge has no connection to the broker" : online ? "connected" : "the bridge is offline";
 }
 
 function heard(topic, payload) {
@@ -111,22 +117,41 @@ function heard(topic, payload) {
 }
 
 function bridgeSaid(name, payload) {
-  if (name === "info" && payload) {
-    house.chimes = JSON.parse(payload).chimes ?? [];
+  const said = payload && name !== "state" ? JSON.parse(payload) : null;
+  if (name === "info" && said) {
+    house.chimes = said.chimes ?? [];
     for (const list of document.querySelectorAll(".chimes select")) fill(list, house.chimes);
-  } else if (name === "devices" && payload) {
-    house.devices = JSON.parse(payload);
+    describe(find("#bridge dl"), { Version: said.version, Broker: said.broker, "Base topic": said.base_topic, "Runs since": new Date(said.started_at).toLocaleString() });
+  } else if (name === "devices" && said) {
+    house.devices = said;
     showDevices();
+  } else if (name === "health") {
+    showProblems(said?.problems ?? []);
   } else if (name === "state") {
-    if (payload === "offline") {
-      find("#line").className = "ill";
-      find("#line").textContent = "the bridge is offline";
-    }
-  } else if (name.startsWith("response/group/")) {
-    const r = JSON.parse(payload);
-    find("#groups .answer").textContent = r.status === "ok" ? "Done." : r.error.message;
+    online = payload !== "offline";
+    showLine();
+  } else if (name.startsWith("response/")) {
+    const box = name.startsWith("response/group/") ? "#groups" : "#bridge";
+    find(box + " .answer").textContent = name.slice("response/".length) + ": " + (said.status === "ok" ? "done" : said.error.message);
+    if (said.status !== "ok") find(box).open = true;
   }
 }
+
+// showProblems shows what somebody should look after.
+function showProblems(problems) {
+  const list = find("#problems");
+  list.hidden = problems.length === 0;
+  list.replaceChildren(...problems.map((p) => {
+    const li = document.createElement("li");
+    li.textContent = `${p.code}: ${p.message}`;
+    return li;
+  }));
+}
+
+find("#bridge").addEventListener("click", (e) => {
+  const request = e.target.dataset.request;
+  if (request) publish("bridge/request/" + request, "");
+});
 
 // fill puts names into a list, and leaves what is chosen.
 function fill(list, names, shown = names) {
@@ -209,7 +234,7 @@ function line(list, kind, when, text) {
 }
 
 function happened(rest, payload) {
-  line(find("#happened ol"), payload.includes('"error"') ? "error" : "", house.now(), `${rest} ${payload}`);
+  line(find("#happened ol"), payload.includes('"error"') ? "error" : "", house.now(), `${rest} ${payload}`.slice(0, 2000));
 }
 
 function logged(entry) {
