@@ -89,6 +89,8 @@ type Bridge struct {
 	players  *errgroup.Group
 	living   context.Context // ends when the players shall
 	commands int
+	herald   *herald                     // to Home Assistant
+	said     []string                    // the slugs that bridge/devices told last
 	there    map[string]discovery.Device // what is announced in the network now, by id
 	problems map[string]problem          // what somebody should look after
 	healthAt time.Time                   // when the health is told next
@@ -132,6 +134,7 @@ func New(cfg Config) (*Bridge, error) {
 		b.about.Slept = slept
 	}
 	b.slept = b.about.Slept()
+	b.herald = newHerald(b.tell)
 	for _, part := range []func() error{b.prepareMedia, b.findVoice, b.prepareButtons, b.prepareBroker} {
 		if err := part(); err != nil {
 			return nil, err
@@ -312,6 +315,7 @@ func (b *Bridge) lookAfter(now time.Time) {
 		b.tellHealth(now)
 	}
 	b.lookIntoVault()
+	b.herald.step(now)
 	if !b.repeatAt.IsZero() && now.After(b.repeatAt) {
 		b.repeatAt = time.Time{}
 		b.tell.repeat()

@@ -25,24 +25,16 @@ func (b *Bridge) connected(ctx context.Context) {
 // sweepTime is how long the broker is listened to for what an earlier run left.
 const sweepTime = 3 * time.Second
 
-// mostSwept is how many topics are cleared at most: more were not left by us.
-const mostSwept = 10_000
-
-// sweep clears what an earlier run of ours left on the broker and this one
-// does not know: devices that are announced to Home Assistant and no more, and
-// states of devices that are forgotten.
+// sweep looks what an earlier run of ours left on the broker, and clears what
+// this one does not know: devices that are announced to Home Assistant and no
+// more, and states of devices that are forgotten.
 func (b *Bridge) sweep(ctx context.Context) {
 	looking, cancel := context.WithTimeout(ctx, sweepTime)
 	defer cancel()
-	var mu sync.Mutex
-	stale := map[string]bool{}
+	found := dust{left: map[string][]byte{}}
 	look := func(m mqtt.Message) {
 		if m.Retain && len(m.Payload) > 0 && b.ours(m) && !b.tell.holds(m.Topic) {
-			mu.Lock()
-			if len(stale) < mostSwept {
-				stale[m.Topic] = true
-			}
-			mu.Unlock()
+			found.add(m)
 		}
 	}
 	var watching sync.WaitGroup
@@ -50,10 +42,14 @@ func (b *Bridge) sweep(ctx context.Context) {
 		watching.Go(func() { _ = b.client.Watch(looking, filter, look) })
 	}
 	watching.Wait()
-	for topic := range stale {
-		if b.tell.holds(topic) {
-			continue // it became true meanwhile
-		}
+	if ctx.Err() != nil {
+		return // what is left is found on the next connection
+	}
+	var stale []string
+	if b.ask(ctx, func() { stale = b.takeOver(found.left) }) != nil {
+		return
+	}
+	for _, topic := range stale {
 		if b.client.Clear(ctx, topic) != nil {
 			return
 		}
@@ -61,9 +57,46 @@ func (b *Bridge) sweep(ctx context.Context) {
 	}
 }
 
+// takeOver tells the herald what Home Assistant knows from an earlier run, and
+// returns the topics that nothing of ours is on any more.
+func (b *Bridge) takeOver(left map[string][]byte) (stale []string) {
+	for topic := range left {
+		if !b.tell.holds(topic) && !b.herald.wants(topic) {
+			stale = append(stale, topic)
+			delete(left, topic)
+		}
+	}
+	b.herald.begin(left)
+	return stale
+}
+
+// dust is what an earlier run has left, in bounds: more was not left by us.
+type dust struct {
+	mu   sync.Mutex
+	left map[string][]byte // by topic; nil: there was no more room for the payload
+	size int
+}
+
+const (
+	mostSwept = 10_000  // topics
+	mostDust  = 4 << 20 // bytes of payloads
+)
+
+func (d *dust) add(m mqtt.Message) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.left) >= mostSwept {
+		return
+	}
+	if d.size += len(m.Payload); d.size > mostDust {
+		m.Payload = nil
+	}
+	d.left[m.Topic] = m.Payload
+}
+
 func (b *Bridge) sweepFilters() []string {
 	base := b.cfg.MQTT.BaseTopic
-	filters := []string{base + "/+/availability", base + "/+/state", base + "/+/state/+", base + "/+/artwork", base + "/+/artwork_base64", base + "/+/queue"}
+	filters := []string{base + "/+/availability", base + "/+/state", base + "/+/state/+", base + "/+/artwork", base + "/+/artwork_base64", base + "/+/queue", base + "/+/options"}
 	if b.homeAssistant() {
 		filters = append(filters, hass.Filters(b.cfg.HomeAssistant.DiscoveryPrefix)...)
 	}

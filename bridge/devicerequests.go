@@ -3,6 +3,7 @@ package bridge
 import (
 	"strings"
 
+	"airplay2mqtt/bridge/hass"
 	"airplay2mqtt/bridge/player"
 )
 
@@ -26,10 +27,14 @@ func (b *Bridge) rename(f fields) (any, error) {
 		d.record.Name, b.registry.dirty = name, true
 		b.tellHome(d)
 	} else {
+		was := b.home(d)
 		b.takeOff(d)
 		d.record.Name, d.record.Slug = name, slug
 		d = b.add(d.record, d.online)
 		b.follow(d, fans)
+		if b.homeAssistant() { // the other payload has the same topic as before
+			b.herald.announce([]hass.Message{{Topic: was.PlayerTopic(), Retain: true}})
+		}
 	}
 	d.log.Info().Str("was", from).Str("name", name).Msg("device renamed")
 	b.tellEvent(map[string]string{
@@ -50,8 +55,8 @@ func (b *Bridge) slugFor(d *device, name string) (string, error) {
 		return "", bad("the group %q stands in the configuration; rename it there", d.name())
 	case name == "" || len(name) > 63 || name != oneLine(name):
 		return "", bad("name must be a text of 1 to 63 bytes, on one line")
-	case reserved[slug]:
-		return "", bad("a device cannot be called %q: topics of the bridge are", name)
+	case reserved[slug], slug == nobody:
+		return "", bad("a device cannot be called %q: the topics have that word already", name)
 	case taken && id != d.id():
 		return "", bad("another device has been called %q; rename or remove that one first", slug)
 	case slug == "":

@@ -97,7 +97,9 @@ func (b *Bridge) discovered(e discovery.Event) {
 // of it stays, so that it has its name if it comes back.
 func (b *Bridge) remove(d *device) {
 	b.sendHome(d)
-	b.takeOff(d)
+	if b.takeOff(d); b.homeAssistant() {
+		b.herald.announce(b.home(d).Removal())
+	}
 	b.regroup()
 	d.log.Info().Str("leader", d.record.Leader).Msg("device is not shown any more")
 	b.tellHappened("device_removed", d)
@@ -112,9 +114,6 @@ func (b *Bridge) takeOff(d *device) {
 	b.registry.dirty = true
 	d.face.leave()
 	b.tell.clear(b.cfg.MQTT.BaseTopic + "/" + d.slug() + "/")
-	if b.homeAssistant() {
-		b.retainAll(b.home(d).Removal())
-	}
 }
 
 // has tells whether a device is one of ours still: what its player does while it
@@ -194,6 +193,14 @@ func (b *Bridge) tellDevices() {
 	}
 	slices.SortFunc(list, func(a, b Listing) int { return cmp.Compare(a.Slug, b.Slug) })
 	b.tell.retain(mqtt.Message{Topic: b.cfg.MQTT.BaseTopic + "/bridge/devices", Payload: encode(list), QoS: 1})
+	slugs := make([]string, len(list))
+	for i, l := range list {
+		slugs[i] = l.Slug
+	}
+	if !slices.Equal(slugs, b.said) {
+		b.said = slugs
+		b.tellHomes() // whose groups can be joined
+	}
 }
 
 // tellHappened tells an event of the bridge itself.

@@ -16,8 +16,8 @@ func (b *Bridge) setGroup(f fields) (any, error) {
 		return nil, err
 	case slug == "" || len(name) > 63:
 		return nil, bad("name must be a text of 1 to 63 bytes, with letters or digits")
-	case reserved[slug]:
-		return nil, bad("a group cannot be called %q: topics of the bridge are", name)
+	case reserved[slug], slug == nobody:
+		return nil, bad("a group cannot be called %q: the topics have that word already", name)
 	case len(words) == 0 || len(words) > mostMembers:
 		return nil, bad("members must be 1 to %d slugs, names or ids of devices", mostMembers)
 	case known != nil && !known.isGroup():

@@ -2,8 +2,10 @@ package bridge
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
+	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/hass"
 	"airplay2mqtt/bridge/mqtt"
 )
@@ -14,7 +16,14 @@ func (b *Bridge) homeAssistant() bool { return b.cfg.HomeAssistant.DiscoveryPref
 // tellHome announces a device to Home Assistant, or what has changed about it.
 func (b *Bridge) tellHome(d *device) {
 	if b.homeAssistant() {
-		b.retainAll(b.home(d).Messages())
+		b.herald.announce(b.home(d).Messages())
+	}
+}
+
+// tellHomes announces all devices, because what concerns each of them has changed.
+func (b *Bridge) tellHomes() {
+	for _, d := range b.devices {
+		b.tellHome(d)
 	}
 }
 
@@ -24,7 +33,7 @@ func (b *Bridge) home(d *device) hass.Device {
 	if d.isGroup() {
 		l.Manufacturer, l.Model = "airplay2mqtt", "Group"
 	}
-	return hass.Device{
+	h := hass.Device{
 		ID:              d.id(),
 		Slug:            d.slug(),
 		Name:            d.name(),
@@ -37,8 +46,34 @@ func (b *Bridge) home(d *device) hass.Device {
 		Chimes:          b.chimes.names(),
 		Voice:           b.voice != nil,
 		Pairing:         d.canPair(),
+		Queue:           true,
 		MediaPlayer:     b.cfg.HomeAssistant.MediaPlayer == "bkbilly",
 	}
+	if !d.isGroup() {
+		h.Latencies, h.Leaders = d.latencies(), b.leadersFor(d)
+	}
+	return h
+}
+
+// latencies are the words for how soon a device is heard, its own among them.
+func (d *device) latencies() []string {
+	words := []string{config.Chime.String(), config.Normal.String(), config.Robust.String()}
+	if now := d.options().Latency; !slices.Contains(words, now) {
+		words = append(words, now)
+	}
+	return words
+}
+
+// leadersFor are all whose sound a device may be heard to play.
+func (b *Bridge) leadersFor(d *device) []string {
+	slugs := []string{everybody}
+	for _, other := range b.devices {
+		if other != d {
+			slugs = append(slugs, other.slug())
+		}
+	}
+	slices.Sort(slugs)
+	return slugs
 }
 
 // tellHomeOfUs announces the bridge itself.
@@ -46,17 +81,12 @@ func (b *Bridge) tellHomeOfUs() {
 	if !b.homeAssistant() {
 		return
 	}
-	b.retainAll(hass.Bridge{
+	b.herald.announce(hass.Bridge{
 		BaseTopic:       b.cfg.MQTT.BaseTopic,
 		DiscoveryPrefix: b.cfg.HomeAssistant.DiscoveryPrefix,
 		Version:         b.about.Version,
+		Requests:        requestNames(),
 	}.Messages())
-}
-
-func (b *Bridge) retainAll(messages []hass.Message) {
-	for _, m := range messages {
-		b.tell.retain(mqtt.Message{Topic: m.Topic, Payload: m.Payload, QoS: 1})
-	}
 }
 
 // hearHomeAssistant is called when Home Assistant says how it is. One that has

@@ -43,6 +43,7 @@ func (b *Bridge) setOptions(f fields) (any, error) {
 	*d.record = changed
 	d.adjust()
 	b.tellOptions(d)
+	b.tellHome(d) // it may be a latency without a name
 	return d.options(), nil
 }
 

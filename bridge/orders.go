@@ -65,8 +65,9 @@ func (b *Bridge) obey(m mqtt.Message) {
 		a.give(err)
 		return
 	}
+	_, joins := o.command.(player.Join)
 	switch p, _ := o.command.(player.Play); {
-	case name == "join":
+	case joins:
 		b.join(word, o.leader, a)
 	case o.pairing != nil:
 		b.obeyPairing(word, *o.pairing, a)

@@ -60,9 +60,7 @@ func (b *Bridge) prepareMedia() error {
 // tellChimes tells which chimes there are by now.
 func (b *Bridge) tellChimes() {
 	b.tellInfo()
-	for _, d := range b.devices {
-		b.tellHome(d)
-	}
+	b.tellHomes()
 }
 
 func (b *Bridge) prepareButtons() (err error) {

@@ -214,10 +214,16 @@ func (f fields) latency() (time.Duration, error) {
 func parseJoin(f fields) (player.Command, error) {
 	leader, err := f.text("leader")
 	if err == nil && leader == "" {
-		err = bad("join whom? the payload is the slug of a device or a group")
+		err = bad("join whom? the payload is the slug of a device or a group, or none")
+	}
+	if leader == nobody {
+		return player.Unjoin{}, err
 	}
 	return player.Join{}, err
 }
+
+// nobody is joined by those who are to play on their own.
+const nobody = "none"
 
 // parsePrepare reads for how long a session is wanted.
 func parsePrepare(f fields) (player.Command, error) {

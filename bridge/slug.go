@@ -40,7 +40,7 @@ func uniqueSlug(name, id string, taken func(slug string) bool) string {
 	if slug == "" {
 		slug = "device_" + strings.ToLower(id[max(0, len(id)-6):])
 	}
-	free := func(s string) bool { return !reserved[s] && !taken(s) }
+	free := func(s string) bool { return !reserved[s] && s != nobody && !taken(s) }
 	if free(slug) {
 		return slug
 	}

@@ -29,6 +29,7 @@ func TestSlugsAreUnique(t *testing.T) {
 		{"Kitchen", "kitchen_3"},
 		{"All", "all_2"},
 		{"Bridge", "bridge_2"},
+		{"None", "none_2"}, // of join
 		{"客厅", "device_5a6b6c"},
 		{"Hall", "hall"},
 	} {

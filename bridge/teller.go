@@ -66,6 +66,14 @@ func (t *teller) retain(m mqtt.Message) {
 	t.enqueue(m.Topic)
 }
 
+// assume makes a retained message the truth of its topic that the broker holds
+// already: it is told after a reconnect only.
+func (t *teller) assume(m mqtt.Message) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.truth[m.Topic] = m
+}
+
 // enqueue wants mu held.
 func (t *teller) enqueue(topic string) {
 	if t.queued[topic] || !t.connected {

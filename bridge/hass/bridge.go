@@ -1,5 +1,7 @@
 package hass
 
+import "slices"
+
 // A Bridge is the bridge itself as a device in Home Assistant. The devices that
 // it serves refer to it.
 type Bridge struct {
@@ -9,8 +11,9 @@ type Bridge struct {
 	DiscoveryPrefix string
 	// Version is what <base>/bridge/info tells under "version".
 	Version string
-	// Rescan adds a button that makes the bridge look for devices.
-	Rescan bool
+	// Requests are those that the bridge obeys, such as rescan. Default: none,
+	// and then there are no buttons.
+	Requests []string
 }
 
 // Messages are all that make the bridge appear.
@@ -31,9 +34,14 @@ func (b Bridge) topic(rest string) string {
 }
 
 func (b Bridge) payload() []byte {
-	all := map[string]component{"connectivity": b.connectivity(), "version": b.version()}
-	if b.Rescan {
-		all["rescan"] = b.rescan()
+	all := map[string]component{"connectivity": b.connectivity(), "version": b.version(), "problems": b.problems()}
+	for _, c := range []struct{ request, key, label, icon, class string }{
+		{"rescan", "rescan", "Look for devices", "mdi:magnify", ""},
+		{"restart", "restart", "Restart", "", "restart"},
+	} {
+		if slices.Contains(b.Requests, c.request) {
+			all[c.key] = b.button(c.request, c.key, c.label, c.icon, c.class)
+		}
 	}
 	return encode(payload{
 		Device:     device{Identifiers: []string{b.identifier()}, Name: "AirPlay bridge", Manufacturer: program, Firmware: b.Version},
@@ -71,10 +79,23 @@ func (b Bridge) version() component {
 	return c
 }
 
-func (b Bridge) rescan() component {
-	c := b.entity("button", "rescan", "Look for devices", "mdi:magnify")
+// problems are what somebody should look after.
+func (b Bridge) problems() component {
+	c := b.entity("binary_sensor", "problems", "Problems", "")
+	c.Class = "problem"
+	c.State = b.topic("health")
+	c.Value = "{{ 'ON' if value_json.problems else 'OFF' }}"
+	c.Attributes = b.topic("health")
+	c.Availability = []availability{bridgeState(b.BaseTopic)}
+	return c
+}
+
+func (b Bridge) button(request, key, label, icon, class string) component {
+	c := b.entity("button", key, label, icon)
 	c.Category = "config"
-	c.Command = b.topic("request/rescan")
+	c.Class = class
+	c.Command = b.topic("request/" + request)
+	c.Press = "{}"
 	c.Availability = []availability{bridgeState(b.BaseTopic)}
 	return c
 }

@@ -35,6 +35,12 @@ type Device struct {
 	Pairing bool
 	// Queue says that there is a next and a previous.
 	Queue bool
+	// Latencies are the words between which a device can be made to answer
+	// sooner or play safer, the present one among them. Default: that, and how
+	// much later than others it plays, cannot be changed.
+	Latencies []string
+	// Leaders are the slugs of those whose group it can join. Default: nobody's.
+	Leaders []string
 	// MediaPlayer adds the payload for the integration mqtt_media_player.
 	MediaPlayer bool
 }
@@ -137,6 +143,17 @@ func (d Device) components() map[string]component {
 	if len(d.Chimes) > 0 {
 		all["chime"] = d.chime()
 	}
+	if d.Queue {
+		all["next"] = d.button("next", "Next", "mdi:skip-next")
+		all["previous"] = d.button("previous", "Previous", "mdi:skip-previous")
+	}
+	if len(d.Latencies) > 0 {
+		all["latency"] = d.latency()
+		all["offset"] = d.offset()
+	}
+	if len(d.Leaders) > 0 {
+		all["group"] = d.group()
+	}
 	if d.Voice {
 		all["announce"] = d.announce()
 	}
@@ -230,6 +247,45 @@ func (d Device) chime() component {
 	c.State = d.topic("state")
 	c.SirenValue = "{{ 'ON' if value_json.activity == 'chime' and value_json.state != 'idle' else 'OFF' }}"
 	c.Tones = d.Chimes
+	return c
+}
+
+// none is the option of a device that plays on its own.
+const none = "none"
+
+// group is whose sound it plays: it joins whoever is chosen.
+func (d Device) group() component {
+	c := d.entity("select", "group", "Plays with", "mdi:speaker-multiple")
+	c.Command = d.topic("join")
+	c.State = d.topic("state")
+	c.Value = "{{ value_json.group_leader or '" + none + "' }}"
+	c.Options = append([]string{none}, d.Leaders...)
+	return c
+}
+
+// latency is how soon after a command it is heard.
+func (d Device) latency() component {
+	c := d.entity("select", "latency", "Latency", "mdi:timer-outline")
+	c.Options = d.Latencies
+	return d.option(c, "latency")
+}
+
+// offset is how much later than others of a group it plays.
+func (d Device) offset() component {
+	c := d.entity("number", "offset", "Offset", "mdi:tune-vertical")
+	least := -2000
+	c.Min, c.Max, c.Step = &least, 2000, 1
+	c.Mode, c.Unit = "box", "ms"
+	return d.option(c, "offset")
+}
+
+// option has an entity change one of the device's options.
+func (d Device) option(c component, key string) component {
+	c.Category = "config"
+	c.Command = fallback(d.BaseTopic, "airplay") + "/bridge/request/device/options"
+	c.CommandTemplate = "{{ {'device': '" + d.Slug + "', '" + key + "': value} | to_json }}"
+	c.State = d.topic("options")
+	c.Value = "{{ value_json." + key + " }}"
 	return c
 }
 

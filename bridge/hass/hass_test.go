@@ -25,9 +25,10 @@ var (
 	parlour = hass.Device{
 		ID: "AA:BB:CC:00:11:22", Slug: "grosse_stube", Name: "Große Stube", BaseTopic: "house/sound", DiscoveryPrefix: "ha",
 		Version: "0.1.0", Chimes: []string{"doorbell", "<alarm> & \"fire\""}, Voice: true, Pairing: true, Queue: true, MediaPlayer: true,
+		Latencies: []string{"chime", "normal", "robust", "400ms"}, Leaders: []string{"kitchen", "downstairs", "all"},
 	}
 	bridge = hass.Bridge{BaseTopic: "airplay", Version: "0.1.0"}
-	full   = hass.Bridge{BaseTopic: "House-1/sound", DiscoveryPrefix: "ha", Version: "0.1.0", Rescan: true}
+	full   = hass.Bridge{BaseTopic: "House-1/sound", DiscoveryPrefix: "ha", Version: "0.1.0", Requests: []string{"rescan", "restart", "diagnostics"}}
 )
 
 func TestPayloadsAreAsWritten(t *testing.T) {
@@ -75,11 +76,17 @@ func readable(t *testing.T, messages []hass.Message) []byte {
 }
 
 func TestHomeAssistantTakesEveryDevice(t *testing.T) {
-	for bits := range 32 {
+	for bits := range 128 {
 		d := kitchen
 		d.Voice, d.Pairing, d.Queue, d.MediaPlayer = bits&1 > 0, bits&2 > 0, bits&4 > 0, bits&8 > 0
 		if bits&16 > 0 {
 			d.Chimes = []string{"doorbell"}
+		}
+		if bits&32 > 0 {
+			d.Latencies = []string{"chime", "normal"}
+		}
+		if bits&64 > 0 {
+			d.Leaders = []string{"hall"}
 		}
 		m := d.Messages()[0]
 		for _, why := range refused(m.Topic, m.Payload) {
@@ -126,6 +133,9 @@ func TestHomeAssistantRefusesWhatIsWrong(t *testing.T) {
 		"wildcard in a topic":      {`"image_topic":"house/sound`, `"image_topic":"house/+`, "artwork: image_topic"},
 		"config sensor":            {`"entity_category":"diagnostic"`, `"entity_category":"config"`, "pairing: a binary_sensor cannot be config"},
 		"icon":                     {`"mdi:bell-ring"`, `"bell"`, "chime: icon bell"},
+		"select without options":   {`"options":["none","kitchen","downstairs","all"]`, `"options":[]`, "group: no options"},
+		"option twice":             {`"options":["none","kitchen","downstairs","all"]`, `"options":["none","none"]`, "group: option none twice"},
+		"button of no class":       {`"platform":"button"`, `"platform":"button","device_class":"bell"`, "device_class bell"},
 		"volume upside down":       {`"min":0,"max":100`, `"min":100,"max":0`, "volume: min"},
 		"template":                 {`{{ value_json.state }}`, `{{ value_json.state`, "player: value_template"},
 		"not JSON":                 {`{`, ``, "invalid character"},
@@ -282,6 +292,9 @@ func TestAComponentThatIsGoneIsSaidOnceMore(t *testing.T) {
 		if got := string(p.Components[key]); got != want {
 			t.Errorf("%s: %s, want %s", key, got, want)
 		}
+	}
+	if then := hass.Update(got[0].Payload, now); len(then) != 1 || !bytes.Equal(then[0].Payload, now.Payload) {
+		t.Errorf("after that %d messages are said, want the new payload", len(then))
 	}
 	if len(p.Components) != len(ids(t, was)) {
 		t.Errorf("%d components, want %d", len(p.Components), len(ids(t, was)))

@@ -25,10 +25,10 @@ var (
 	needs = map[string][]string{
 		"binary_sensor": {"state_topic"}, "button": {"command_topic"}, "event": {"state_topic", "event_types"},
 		"image": {"image_topic"}, "notify": {"command_topic"}, "number": {"command_topic"}, "sensor": {"state_topic"},
-		"siren": {"command_topic"}, "switch": {"command_topic"}, "text": {"command_topic"},
+		"select": {"command_topic", "options"}, "siren": {"command_topic"}, "switch": {"command_topic"}, "text": {"command_topic"},
 	}
 	classes = map[string][]string{
-		"sensor": {"enum"}, "binary_sensor": {"problem", "connectivity"},
+		"button": {"identify", "restart", "update"}, "sensor": {"enum"}, "binary_sensor": {"problem", "connectivity"},
 	}
 	topicShape    = regexp.MustCompile(`^[a-zA-Z0-9_]+/device/[a-zA-Z0-9_-]+/config$`)
 	entityIDShape = regexp.MustCompile(`^([a-z_]+)\.[a-z0-9]+(_[a-z0-9]+)*$`)
@@ -196,6 +196,8 @@ func (r *rules) platform(key, platform string, c object) {
 		if mode := c["mode"]; mode != nil && mode != "slider" && mode != "box" && mode != "auto" {
 			r.say("%s: mode %v", key, mode)
 		}
+	case "select":
+		r.options(key, c)
 	case "siren":
 		if tones, ok := c["available_tones"].([]any); ok && len(tones) == 0 {
 			r.say("%s: no tones", key)
@@ -203,6 +205,18 @@ func (r *rules) platform(key, platform string, c object) {
 	case "event":
 		if types, _ := c["event_types"].([]any); len(types) == 0 {
 			r.say("%s: no event types", key)
+		}
+	}
+}
+
+func (r *rules) options(key string, c object) {
+	options, _ := c["options"].([]any)
+	if len(options) == 0 {
+		r.say("%s: no options", key)
+	}
+	for i, option := range options {
+		if slices.Index(options, option) < i {
+			r.say("%s: option %v twice", key, option)
 		}
 	}
 }

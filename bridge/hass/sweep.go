@@ -56,6 +56,7 @@ func Update(retained []byte, m Message) []Message {
 	var was, is struct {
 		Components map[string]struct {
 			Platform string `json:"platform"`
+			UniqueID string `json:"unique_id"` // none: it is gone already
 		} `json:"components"`
 	}
 	if json.Unmarshal(retained, &was) != nil || json.Unmarshal(m.Payload, &is) != nil {
@@ -63,7 +64,7 @@ func Update(retained []byte, m Message) []Message {
 	}
 	gone := map[string]json.RawMessage{}
 	for key, c := range was.Components {
-		if now, ok := is.Components[key]; (!ok || now.Platform != c.Platform) && c.Platform != "" {
+		if now, ok := is.Components[key]; (!ok || now.Platform != c.Platform) && c.Platform != "" && c.UniqueID != "" {
 			gone[key] = encode(map[string]string{"platform": c.Platform})
 		}
 	}
