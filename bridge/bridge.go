@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"maps"
 	"net"
@@ -73,6 +74,8 @@ type Bridge struct {
 	clock   *ptp.Engine // of all AirPlay 2 sessions
 	started time.Time
 
+	instance string // tells this bridge from all others
+
 	chores errgroup.Group // what is done beside the switchboard, and waited for
 	calls  chan func()    // what the switchboard does next
 	intake
@@ -93,9 +96,10 @@ type Bridge struct {
 	said     []string                    // the slugs that bridge/devices told last
 	there    map[string]discovery.Device // what is announced in the network now, by id
 	problems map[string]problem          // what somebody should look after
-	healthAt time.Time                   // when the health is told next
-	leave    context.CancelFunc          // ends Run
-	again    bool                        // another bridge is to begin after this one
+	rivals   rivalry
+	healthAt time.Time          // when the health is told next
+	leave    context.CancelFunc // ends Run
+	again    bool               // another bridge is to begin after this one
 	saveAt   time.Time
 	vitalsAt time.Time     // when the vitals are noted next
 	slept    time.Duration // how long the machine had, when we looked last
@@ -120,6 +124,9 @@ func New(cfg Config) (*Bridge, error) {
 		net:     network{cfg.DialContext, cfg.ListenPacket},
 		clock:   ptp.New(ptp.Config{ListenPacket: cfg.ListenPacket, Logger: cfg.Logger}),
 		started: time.Now(),
+
+		instance: rand.Text(),
+
 		calls:   make(chan func(), 256),
 		intake:  intake{heard: make(chan mqtt.Message, mostHeard), gate: newGate(cfg.Settings.Limits, cfg.Logger)},
 		probing: make(chan struct{}, 2),
@@ -316,6 +323,8 @@ func (b *Bridge) lookAfter(now time.Time) {
 	}
 	b.lookIntoVault()
 	b.herald.step(now)
+	b.watchRivals(now)
+	b.watchNames()
 	if !b.repeatAt.IsZero() && now.After(b.repeatAt) {
 		b.repeatAt = time.Time{}
 		b.tell.repeat()

@@ -2,10 +2,13 @@ package bridge
 
 import (
 	"context"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"airplay2mqtt/audio/ffmpeg"
+	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/hass"
 	"airplay2mqtt/bridge/mqtt"
 )
@@ -115,27 +118,68 @@ func (b *Bridge) ours(m mqtt.Message) bool {
 }
 
 // tellInfo tells what this bridge is.
-func (b *Bridge) tellInfo() {
+func (b *Bridge) tellInfo() { b.tell.retain(b.info()) }
+
+func (b *Bridge) info() mqtt.Message {
 	info := struct {
-		Version         string   `json:"version"`
-		Commit          string   `json:"commit"`
-		StartedAt       string   `json:"started_at"`
-		Broker          string   `json:"broker"`
-		BaseTopic       string   `json:"base_topic"`
-		DiscoveryPrefix string   `json:"discovery_prefix"`
-		Commands        []string `json:"commands"`
-		Chimes          []string `json:"chimes"`
-		Configuration   any      `json:"configuration"`
+		Version         string         `json:"version"`
+		Commit          string         `json:"commit"`
+		StartedAt       string         `json:"started_at"`
+		Instance        string         `json:"instance"` // no two are alike
+		Host            string         `json:"host"`
+		Broker          string         `json:"broker"`
+		BaseTopic       string         `json:"base_topic"`
+		DiscoveryPrefix string         `json:"discovery_prefix"`
+		Features        []string       `json:"features"`
+		Commands        []string       `json:"commands"`
+		Requests        []string       `json:"requests"`
+		Chimes          []string       `json:"chimes"`
+		Configuration   any            `json:"configuration"`
+		Schema          *config.Schema `json:"configuration_schema"`
 	}{
 		Version:         b.about.Version,
 		Commit:          b.about.Commit,
 		StartedAt:       b.started.UTC().Format(stamp),
+		Instance:        b.instance,
+		Host:            hostname(),
 		Broker:          b.client.Address(),
 		BaseTopic:       b.cfg.MQTT.BaseTopic,
 		DiscoveryPrefix: b.cfg.HomeAssistant.DiscoveryPrefix,
+		Features:        b.features(),
 		Commands:        verbNames(),
+		Requests:        requestNames(),
 		Chimes:          b.chimes.names(),
 		Configuration:   b.cfg.Redacted().Map(),
+		Schema:          config.SchemaOf(),
 	}
-	b.tell.retain(mqtt.Message{Topic: b.cfg.MQTT.BaseTopic + "/bridge/info", Payload: encode(info), QoS: 1})
+	return mqtt.Message{Topic: b.cfg.MQTT.BaseTopic + "/bridge/info", Payload: encode(info), QoS: 1}
+}
+
+// hostname is what this machine calls itself; empty: it does not say.
+func hostname() string {
+	name, _ := os.Hostname()
+	return name
+}
+
+// features are words for what this bridge can do and others may not.
+func (b *Bridge) features() []string {
+	words := []string{}
+	_, converts := ffmpeg.Find()
+	for _, f := range []struct {
+		has  bool
+		word string
+	}{
+		{true, "airplay1"}, {true, "airplay2"}, {true, "video"},
+		{converts, "ffmpeg"},
+		{b.voice != nil, "speech"},
+		{b.cfg.Discovery.MDNS, "discovery"},
+		{b.homeAssistant(), "homeassistant"},
+		{b.page != nil, "page"},
+		{b.cfg.Limits.ReadOnly, "read_only"},
+	} {
+		if f.has {
+			words = append(words, f.word)
+		}
+	}
+	return words
 }

@@ -116,6 +116,7 @@ func (b *Bridge) prepareClient(cfg mqtt.Config) (err error) {
 	for _, filter := range []string{"+", "+/+"} { // also those that there are not, so that they are answered
 		b.client.Handle(m.BaseTopic+"/bridge/request/"+filter, b.hearRequest)
 	}
+	b.client.Handle(m.BaseTopic+"/bridge/info", b.hearInfo)
 	if b.homeAssistant() {
 		b.client.Handle(b.cfg.HomeAssistant.StatusTopic, b.hearHomeAssistant)
 	}

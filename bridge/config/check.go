@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -33,8 +32,8 @@ func (r *reading) check() {
 	}
 	r.checkCredentials()
 	r.checkWeb()
-	r.oneOf("log.level", r.cfg.Log.Level, "debug", "info", "warn", "error")
-	r.oneOf("log.format", r.cfg.Log.Format, "console", "json")
+	r.oneOf("log.level", r.cfg.Log.Level)
+	r.oneOf("log.format", r.cfg.Log.Format)
 }
 
 func (r *reading) checkCredentials() {
@@ -48,10 +47,31 @@ func (r *reading) checkCredentials() {
 	r.readable("credentials.key_file", c.KeyFile)
 }
 
-func (r *reading) oneOf(key, value string, allowed ...string) {
-	if !slices.Contains(allowed, value) {
-		r.wrong(key, "%q is not one of %s%s", value, strings.Join(allowed, ", "), nearest.Hint(value, allowed))
+// choices are the words that keys with few of them take; those of devices may
+// be empty, too.
+var choices = map[string][]string{
+	"homeassistant.media_player": {"bkbilly", "off"},
+	"devices.protocol":           {"auto", "raop", "airplay"},
+	"devices.timing":             {"auto", "ptp", "ntp"},
+	"devices.line":               {"early", "plain"},
+	"devices.video":              {"auto", "airplay1", "airplay2", "queue", "off"},
+	"devices.buttons":            {"obey", "report"},
+	"announcements.policy":       {"duck", "interrupt", "skip", "wait"},
+	"quiet_hours.announcements":  {"allow", "refuse"},
+	"log.level":                  {"debug", "info", "warn", "error"},
+	"log.format":                 {"console", "json"},
+}
+
+var row = regexp.MustCompile(`\[\d+\]`)
+
+// oneOf holds a key to its choices.
+func (r *reading) oneOf(key, value string) {
+	general := row.ReplaceAllString(key, "")
+	allowed := choices[general]
+	if value == "" && strings.HasPrefix(general, "devices.") || slices.Contains(allowed, value) {
+		return
 	}
+	r.wrong(key, "%q is not one of %s%s", value, strings.Join(allowed, ", "), nearest.Hint(value, allowed))
 }
 
 var schemes = []string{"mqtt", "mqtts", "ws", "wss", "tcp", "ssl"}
@@ -131,7 +151,7 @@ func (r *reading) topic(key, topic string) {
 
 func (r *reading) checkHomeAssistant() {
 	h := &r.cfg.HomeAssistant
-	r.oneOf("homeassistant.media_player", h.MediaPlayer, "bkbilly", "off")
+	r.oneOf("homeassistant.media_player", h.MediaPlayer)
 	r.checkAccess(h)
 	if h.DiscoveryPrefix == "off" {
 		return
@@ -167,11 +187,11 @@ func (r *reading) checkDevice(key string, d *Device) {
 	if d.Protocol == "" {
 		d.Protocol = "auto"
 	}
-	r.oneOf(key+".protocol", d.Protocol, "auto", "raop", "airplay")
-	r.oneOf(key+".timing", cmp.Or(d.Timing, "auto"), "auto", "ptp", "ntp")
-	r.oneOf(key+".line", cmp.Or(d.Line, "early"), "early", "plain")
-	r.oneOf(key+".video", cmp.Or(d.Video, "auto"), "auto", "airplay1", "airplay2", "queue", "off")
-	r.oneOf(key+".buttons", cmp.Or(d.Buttons, "obey"), "obey", "report")
+	r.oneOf(key+".protocol", d.Protocol)
+	r.oneOf(key+".timing", d.Timing)
+	r.oneOf(key+".line", d.Line)
+	r.oneOf(key+".video", d.Video)
+	r.oneOf(key+".buttons", d.Buttons)
 	switch {
 	case d.Name == "" && d.ID == "":
 		r.wrong(key, "name is missing (or id, for a device that is discovered)")
@@ -230,7 +250,7 @@ func (r *reading) checkGroups() {
 // checkSpeech is for what interrupts: announcements, and when they may.
 func (r *reading) checkSpeech() {
 	a, q := &r.cfg.Announcements, &r.cfg.QuietHours
-	r.oneOf("announcements.policy", a.Policy, "duck", "interrupt", "skip", "wait")
+	r.oneOf("announcements.policy", a.Policy)
 	if a.PerHour < 1 || a.PerHour > 100000 {
 		r.wrong("announcements.per_hour", "%d is not from 1 to 100000", a.PerHour)
 	}
@@ -240,7 +260,7 @@ func (r *reading) checkSpeech() {
 	if !q.From.Set && q.MaxVolume != 0 {
 		r.wrong("quiet_hours.from", "is missing: when are the quiet hours?")
 	}
-	r.oneOf("quiet_hours.announcements", q.Announcements, "allow", "refuse")
+	r.oneOf("quiet_hours.announcements", q.Announcements)
 }
 
 func (r *reading) checkLimits() {
