@@ -164,6 +164,34 @@ func TestRedirectsAreFollowed(t *testing.T) {
 	})
 }
 
+func TestRequestsAreSigned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		want := noise(1000)
+		var heard []string
+		h := func(w http.ResponseWriter, r *http.Request) {
+			heard = append(heard, r.Host+" "+r.Header.Get("X-Token"))
+			if r.Host == "10.0.0.1" {
+				http.Redirect(w, r, "http://10.0.0.1:8080/", http.StatusFound)
+				return
+			}
+			content(wave(44100, want))(w, r)
+		}
+		s := newSite(t, h)
+		s.Sign = func(req *http.Request) {
+			if req.Header.Del("X-Token"); req.URL.Host == "10.0.0.1" {
+				req.Header.Set("X-Token", "7")
+			}
+		}
+		other := &http.Server{Handler: http.HandlerFunc(h)}
+		go other.Serve(s.listen(t, ":8080"))
+		t.Cleanup(func() { other.Close() })
+		same(t, "signed", hear(t, s.open(t, "http://10.0.0.1/1")), want)
+		if got, want := strings.Join(heard, ", "), "10.0.0.1 7, 10.0.0.1:8080 "; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
 func TestSlowServersAreGivenUp(t *testing.T) {
 	file := wave(44100, noise(400_000))
 	for _, c := range []struct {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -33,6 +34,10 @@ type Opener struct {
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// TLS is for https. Nil: the system's certificates.
 	TLS *tls.Config
+	// Sign is called with every request before it is sent, and again with what a
+	// redirect makes of it: the place to add headers, and to take them off where
+	// they are not for that host. Nil: nothing is added.
+	Sign func(*http.Request)
 	// OpenFile opens paths, also those that playlists name, relative to the
 	// playlist's own. It is the place to refuse them. A folder, of which
 	// [Opener.Entries] lists the files, is opened by it too. Nil: any file is

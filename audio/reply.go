@@ -43,7 +43,7 @@ func (o *Opener) request(ctx context.Context, u *url.URL, p part) (*reply, error
 	life, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { cancel(ctx.Err()) })
 	transport := o.transport(ctx)
-	resp, err := ask(life, transport, u, p)
+	resp, err := o.ask(life, transport, u, p)
 	if !stop() || err != nil {
 		if resp != nil {
 			resp.Body.Close()
@@ -81,7 +81,7 @@ func (o *Opener) transport(ctx context.Context) *http.Transport {
 	}
 }
 
-func ask(ctx context.Context, t *http.Transport, u *url.URL, p part) (*http.Response, error) {
+func (o *Opener) ask(ctx context.Context, t *http.Transport, u *url.URL, p part) (*http.Response, error) {
 	plain := *u
 	plain.User, plain.Fragment = nil, ""
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, plain.String(), nil)
@@ -99,7 +99,16 @@ func ask(ctx context.Context, t *http.Transport, u *url.URL, p part) (*http.Resp
 	} else {
 		p.putInto(req.Header)
 	}
-	c := http.Client{Transport: t, CheckRedirect: redirect}
+	sign := o.Sign
+	if sign == nil {
+		sign = func(*http.Request) {}
+	}
+	sign(req)
+	c := http.Client{Transport: t, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+		err := redirect(req, via)
+		sign(req)
+		return err
+	}}
 	resp, err := c.Do(req)
 	return resp, cut(err)
 }

@@ -133,25 +133,32 @@ func TestAnAppleTVIsPairedAndShowsAFilm(t *testing.T) {
 	})
 }
 
-// What the receiver leaves to its sender to fetch, is fetched by the bridge:
-// here even of what the bridge itself serves.
+// Playlists that the receiver leaves to its sender are fetched by the bridge:
+// where they lie, and from itself where it is what serves them.
 func TestAnAppleTVHasItsPlaylistsFetched(t *testing.T) {
-	cfg := airplaytest.AppleTV26(pin)
-	withAppleTV(t, cfg, config.Device{}, func(tv appleTV) {
-		tv.pair()
-		tv.serveHLS("10.0.0.9")
-		if code := tv.order("play_url", `{"url":"http://10.0.0.9/live/film.m3u8","transaction":"t1"}`, "t1"); code != "" {
-			tv.t.Fatalf("got %s, want ok %v", code, tv.every("airplay/"+tv.slug+"/result"))
-		}
-		tv.event(`"playback_finished"`)
-		l := tv.rx.FilmLog()
-		if len(l.Lists) != 2 || !strings.HasPrefix(string(l.Lists[0].Bytes("FCUP_Response_Data")), "#EXTM3U") {
-			tv.t.Errorf("it was sent %v", l.Lists)
-		}
-		if got := strings.Join(l.Fetched, ", "); got != "200 5" {
-			tv.t.Errorf("it fetched %s itself, want a piece", got)
-		}
-	})
+	for name, more := range map[string]string{"theirs": "", "ours": "," + secrets} {
+		t.Run(name, func(t *testing.T) {
+			withAppleTV(t, airplaytest.AppleTV26(pin), config.Device{}, func(tv appleTV) {
+				tv.pair()
+				if more == "" {
+					tv.serveHLS("10.0.0.9")
+				} else {
+					tv.guarded("10.0.0.9")
+				}
+				if code := tv.order("play_url", `{"url":"http://10.0.0.9/live/film.m3u8","transaction":"t1"`+more+`}`, "t1"); code != "" {
+					t.Fatalf("got %s, want ok", code)
+				}
+				tv.event(`"playback_finished"`)
+				l := tv.rx.FilmLog()
+				if len(l.Lists) != 2 || !strings.HasPrefix(string(l.Lists[0].Bytes("FCUP_Response_Data")), "#EXTM3U") {
+					t.Errorf("it was sent %v", l.Lists)
+				}
+				if got := strings.Join(l.Fetched, ", "); got != "200 5" {
+					t.Errorf("it fetched %s itself, want a piece", got)
+				}
+			})
+		})
+	}
 }
 
 func TestAnAppleTVThatIsNotPairedIsNotTouched(t *testing.T) {

@@ -267,7 +267,7 @@ func playOrAnnounce(f fields) (player.Command, error) {
 	}
 	wrong, why := ofAnnouncements, "%s is for announcements: add \"announce\": true"
 	if announced {
-		wrong, why = ofPlays, "%s cannot be said of an announcement"
+		wrong, why = slices.Concat(ofPlays, secretKeys), "%s cannot be said of an announcement"
 	}
 	for _, key := range wrong {
 		if _, ok := f[key]; ok {

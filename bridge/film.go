@@ -126,7 +126,7 @@ func (f *feature) lookAtFile(ctx context.Context, p player.Play) (is bool, err e
 
 // lookAtURL decides whether the device can fetch an address itself.
 func (f *feature) lookAtURL(ctx context.Context, p player.Play) (is bool, err error) {
-	source := f.bridge.source(p.URL)
+	source := f.bridge.sourceOf(p)
 	found, err := source.Probe(ctx)
 	if err != nil {
 		return false, err
@@ -157,19 +157,14 @@ func (f *feature) lookAtURL(ctx context.Context, p player.Play) (is bool, err er
 	return true, err
 }
 
-// source is where an address leads, through our own connections.
-func (b *Bridge) source(address string) mediaserver.Source {
-	return mediaserver.Source{URL: address, TLS: b.opener.TLS, DialContext: b.opener.DialContext}
-}
-
 // hidden tells whether a device cannot fetch what we can: because it does not
-// know the password, trusts public certificates only, or is not this machine.
+// know the password, or what else the server wants to see, trusts public certificates only, or is not this machine.
 func (f *feature) hidden(ctx context.Context, source mediaserver.Source) bool {
 	u, err := url.Parse(source.URL)
 	if err != nil {
 		return true
 	}
-	if at, err := netip.ParseAddr(u.Hostname()); u.User != nil || u.Hostname() == "localhost" || err == nil && at.IsLoopback() {
+	if at, err := netip.ParseAddr(u.Hostname()); len(source.Header) > 0 || u.User != nil || u.Hostname() == "localhost" || err == nil && at.IsLoopback() {
 		return true
 	}
 	if u.Scheme != "https" || source.TLS == nil {
@@ -291,7 +286,12 @@ const playlistMost = 4 << 20
 // fetchPlaylist fetches what a device asks its sender for: a video.Config's
 // Fetch.
 func (f *feature) fetchPlaylist(ctx context.Context, address string) (status int, mime string, body []byte) {
-	r, err := f.bridge.source(address).Open(ctx)
+	if f.server != nil { // of ours: the bridge is not whom it serves
+		if status, mime, body, ours := f.server.Within(ctx, address); ours {
+			return status, mime, body
+		}
+	}
+	r, err := f.bridge.sourceOf(player.Play{URL: address}).Open(ctx)
 	var fetch *mediaserver.FetchError
 	switch {
 	case errors.As(err, &fetch) && fetch.Status != 0:

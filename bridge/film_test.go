@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/ed25519"
 	"io"
@@ -285,26 +286,14 @@ func TestSoundOnATelevisionIsItsOwnAffair(t *testing.T) {
 	})
 }
 
-// serveHLS is a web server with a film of one piece.
-func (h *house) serveHLS(host string) {
+// web is a web server.
+func (h *house) web(host string, handler http.HandlerFunc) {
 	h.t.Helper()
 	l, err := h.lan.Host(host).Listen("tcp", ":80")
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	files := map[string]string{
-		"/live/film.m3u8": "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.4d401f,mp4a.40.2\"\nlow.m3u8\n",
-		"/live/low.m3u8":  "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n1.ts\n#EXT-X-ENDLIST\n",
-		"/live/1.ts":      "piece",
-	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		text, ok := files[r.URL.Path]
-		if !ok {
-			http.NotFound(w, r)
-			return
-		}
-		io.WriteString(w, text)
-	})}
+	server := &http.Server{Handler: handler}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -313,5 +302,192 @@ func (h *house) serveHLS(host string) {
 	h.t.Cleanup(func() {
 		server.Close()
 		<-done
+	})
+}
+
+// hlsOf is a film of one piece, and of what it is made.
+var hlsOf = map[string]string{
+	"/live/film.m3u8": "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.4d401f,mp4a.40.2\"\nlow.m3u8\n",
+	"/live/low.m3u8":  "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n1.ts\n#EXT-X-ENDLIST\n",
+	"/live/1.ts":      "piece",
+}
+
+// serveHLS is a web server with a film of one piece.
+func (h *house) serveHLS(host string) {
+	h.web(host, func(w http.ResponseWriter, r *http.Request) {
+		text, ok := hlsOf[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		io.WriteString(w, text)
+	})
+}
+
+// guarded is a web server that wants to see a header, a cookie and a password,
+// for a film that lies there as HLS and as a file. Others are asked for what it
+// redirects to.
+func (h *house) guarded(host string) {
+	h.web(host, func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		if r.Header.Get("X-Token") != "7" || r.Header.Get("Cookie") != "a=1" || user != "me" || password != "pass" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		if text, ok := hlsOf[r.URL.Path]; ok {
+			io.WriteString(w, text)
+			return
+		}
+		http.ServeContent(w, r, "film.mp4", time.Time{}, bytes.NewReader(filmOf("avc1")))
+	})
+}
+
+const secrets = `"headers":{"X-Token":"7"},"cookies":"a=1","username":"me","password":"pass"`
+
+// What the server of a film wants to see, no television can show: the bridge
+// does, and the address that the television is told holds none of it.
+func TestSecretsArePassedThroughTheProxy(t *testing.T) {
+	for _, name := range []string{"film.mp4", "live/film.m3u8"} {
+		synctest.Test(t, func(t *testing.T) {
+			h, tv := livingRoom(t, videotest.TelevisionConfig{})
+			h.guarded("10.0.0.9")
+			h.say("telly/play_url", `{"url":"http://10.0.0.9/`+name+`",`+secrets+`,"transaction":"t1"}`)
+			if code := h.result("telly", "t1"); code != "" {
+				t.Fatalf("%s: got %s, want ok", name, code)
+			}
+			h.until("airplay/telly/event", `"playback_finished"`)
+			if l := tv.Log(); !strings.HasPrefix(l.Played[0], "http://10.0.0.2:") || strings.Contains(l.Played[0], "pass") {
+				t.Errorf("it was told %s", l.Played[0])
+			}
+			for _, topic := range []string{"state", "result", "event"} {
+				for _, said := range h.every("airplay/telly/" + topic) {
+					if strings.Contains(said, "pass@") || strings.Contains(said, ":pass") || strings.Contains(said, "X-Token") {
+						t.Errorf("%s says %s", topic, said)
+					}
+				}
+			}
+			h.say("telly/play_url", `{"url":"http://10.0.0.9/`+name+`","transaction":"t2"}`)
+			if code := h.result("telly", "t2"); code != "fetch_failed" {
+				t.Errorf("%s, without what it wants to see: got %q, want fetch_failed", name, code)
+			}
+		})
+	}
+}
+
+// A server for one film and one television.
+func TestOnlyTheTelevisionIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, tv := livingRoom(t, videotest.TelevisionConfig{Film: time.Hour})
+		h.put("film.mp4", filmOf("avc1"))
+		h.put("other.mp4", filmOf("avc1"))
+		h.say("telly/play_file", "film.mp4")
+		h.until("airplay/telly/state", `"state":"playing"`)
+		address := served(t, tv)
+		film := tv.Log().Played[0]
+		base, _ := strings.CutSuffix(film, "/film.mp4")
+		for _, c := range []struct {
+			host, url string
+			want      int
+		}{
+			{"10.0.0.30", film, 200}, {"10.0.0.77", film, 403}, {"10.0.0.2", film, 403},
+			{"10.0.0.30", base + "/other.mp4", 404}, {"10.0.0.30", base + "/", 404}, {"10.0.0.30", "http://" + address + "/", 404},
+			{"10.0.0.30", base + "/../film.mp4", 404}, {"10.0.0.30", base + "/..%2f..%2fother.mp4", 404}, {"10.0.0.30", base + "/%2e%2e/other.mp4", 404},
+			{"10.0.0.77", "http://" + address + "/", 403},
+		} {
+			if got := h.askFrom(c.host, c.url); got != c.want {
+				t.Errorf("%s asks for %s: got %d, want %d", c.host, c.url, got, c.want)
+			}
+		}
+		h.say("telly/stop", "")
+		h.until("airplay/telly/state", `"state":"idle"`)
+		time.Sleep(5 * time.Second)
+		if got := h.askFrom("10.0.0.30", film); got != 0 {
+			t.Errorf("after the end: got %d, want no answer", got)
+		}
+	})
+}
+
+// askFrom asks from a host, and returns the status; 0: nobody answers. The path goes
+// as it is.
+func (h *house) askFrom(host, address string) int {
+	h.t.Helper()
+	rest := strings.TrimPrefix(address, "http://")
+	at, path, _ := strings.Cut(rest, "/")
+	conn, err := h.lan.Host(host).DialContext(h.t.Context(), "tcp", at)
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	io.WriteString(conn, "GET /"+path+" HTTP/1.1\r\nHost: "+at+"\r\nConnection: close\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+func TestStreamsOfCamerasAreExplainedFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, tv := livingRoom(t, videotest.TelevisionConfig{})
+		h.web("10.0.0.9", func(w http.ResponseWriter, r *http.Request) {
+			switch r.URL.Path {
+			case "/mjpeg":
+				w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=x")
+				io.WriteString(w, "--x\r\nContent-Type: image/jpeg\r\n\r\n")
+			case "/dash.mpd":
+				io.WriteString(w, `<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>`)
+			case "/500.mp4":
+				w.WriteHeader(http.StatusInternalServerError)
+			default:
+				io.WriteString(w, "<html>")
+			}
+		})
+		for address, want := range map[string]string{
+			"rtsp://10.0.0.9/camera": "unsupported_format", "rtmp://10.0.0.9/live": "unsupported_format",
+			"http://10.0.0.9/mjpeg": "unsupported_format", "http://10.0.0.9/dash.mpd": "unsupported_format",
+			"http://10.0.0.9/500.mp4": "fetch_failed", "http://10.0.0.9/page": "unsupported_format",
+		} {
+			said := `{"url":"` + address + `","mode":"video","transaction":"` + address + `"}`
+			h.say("telly/play_url", said)
+			if got := h.result("telly", address); got != want {
+				t.Errorf("%s: got %q, want %q", address, got, want)
+			}
+		}
+		if n := len(tv.Log().Requests); n > 0 {
+			t.Errorf("the television was asked %d times", n)
+		}
+	})
+}
+
+// matroska is a file of H.264 and AAC as far as its beginning tells.
+func matroska() []byte {
+	element := func(id string, parts ...[]byte) []byte {
+		body := bytes.Join(parts, nil)
+		return slices.Concat([]byte(id), []byte{0x40 | byte(len(body)>>8), byte(len(body))}, body)
+	}
+	track := func(number, kind byte, codec string) []byte {
+		return element("\xae", element("\xd7", []byte{number}), element("\x83", []byte{kind}), element("\x86", []byte(codec)))
+	}
+	tracks := element("\x16\x54\xae\x6b", track(1, 1, "V_MPEG4/ISO/AVC"), track(2, 2, "A_AAC"))
+	return slices.Concat(element("\x1a\x45\xdf\xa3", element("\x42\x82", []byte("matroska"))), element("\x18\x53\x80\x67", tracks))
+}
+
+// What has to be converted says so where there is nothing to convert it with.
+func TestWithoutFFmpegItIsSaidWhatWouldHelp(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	synctest.Test(t, func(t *testing.T) {
+		h, tv := livingRoom(t, videotest.TelevisionConfig{})
+		h.put("film.mkv", matroska())
+		h.say("telly/play_file", `{"path":"film.mkv","transaction":"t1"}`)
+		if got := h.result("telly", "t1"); got != "unsupported_format" {
+			t.Errorf("got %q, want unsupported_format", got)
+		}
+		if said := h.latest("airplay/telly/result"); !strings.Contains(said, "with ffmpeg installed") {
+			t.Errorf("got %s", said)
+		}
+		if n := len(tv.Log().Requests); n > 0 {
+			t.Errorf("the television was asked %d times", n)
+		}
 	})
 }

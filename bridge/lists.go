@@ -53,7 +53,7 @@ func (b *Bridge) expand(word string, o order, p player.Play, a *answer) {
 			a.give(err)
 			return nil
 		}
-		entries, err := opener.Entries(ctx, locationOf(found))
+		entries, err := signs(opener, found).Entries(ctx, locationOf(found))
 		if err != nil {
 			a.give(err)
 			return nil
@@ -73,6 +73,9 @@ func plays(p player.Play, entries []audio.Entry) []player.Command {
 		one.URL, one.File = "", e.Location
 		if isWeb(e.Location) {
 			one.URL, one.File = e.Location, ""
+		}
+		if !sameHost(p.URL, one.URL) {
+			one.Header = nil // it is for another
 		}
 		if one.Title == "" && e.Title != "" {
 			one.Title, one.Override = e.Title, player.OverrideMissing

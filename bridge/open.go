@@ -34,7 +34,7 @@ func (b *Bridge) openSource(ctx context.Context, p player.Play) (audio.Track, er
 	if err != nil {
 		return audio.Track{}, err
 	}
-	track, err := opener.Open(ctx, locationOf(p))
+	track, err := signs(opener, p).Open(ctx, locationOf(p))
 	if err != nil && pcm.Is(p.URL) && sourceCode(err) == "" {
 		err = &audio.FetchError{URL: p.URL, Err: err}
 	}

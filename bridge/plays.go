@@ -46,8 +46,14 @@ func parsePlay(f fields) (player.Command, error) {
 	if err := checkAddress(p.URL); err != nil {
 		return nil, err
 	}
+	if err := f.signature(&p); err != nil {
+		return nil, err
+	}
 	return withTimes(f, p)
 }
+
+// streams are of cameras and broadcasts, which no AirPlay device plays.
+var streams = []string{"rtsp", "rtsps", "rtmp", "rtmps", "srt", "rtp", "udp", "mms", "webrtc"}
 
 // checkAddress tells what is wrong with an address that is to be played.
 func checkAddress(address string) error {
@@ -59,6 +65,10 @@ func checkAddress(address string) error {
 			return bad("%s: %v", oneLine(address), err)
 		}
 		return nil
+	}
+	if scheme, _, _ := strings.Cut(strings.ToLower(address), "://"); slices.Contains(streams, scheme) {
+		return &refusal{"unsupported_format", scheme + ":// is a stream that no AirPlay device plays, as those of cameras; " +
+			"give the address of its HLS (.m3u8), which many cameras, Home Assistant, go2rtc and MediaMTX make of it"}
 	}
 	return bad("play_url takes http:// and https:// addresses, and live inputs (pcm+tcp://, pcm+unix:, pcm:); files in the media folders are for play_file")
 }

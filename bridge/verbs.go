@@ -59,7 +59,7 @@ var playKeys = []string{
 
 // verbs are all command topics. docs/topics.md lists the same, held by a test.
 var verbs = map[string]verb{
-	"play_url":         {main: "url", keys: withAnnounce(playKeys), long: true, parse: playOrAnnounce},
+	"play_url":         {main: "url", keys: append(withAnnounce(playKeys), secretKeys...), long: true, parse: playOrAnnounce},
 	"play_file":        {main: "path", keys: withAnnounce(playKeys), long: true, parse: playOrAnnounce},
 	"play_media":       {keys: []string{"media_id", "media_content_id", "media_type", "media_content_type", "extra", "announce", "enqueue"}, long: true, parse: parseMedia},
 	"play_data":        {data: true, long: true},

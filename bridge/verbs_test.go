@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"math"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,9 @@ var orders = []struct {
 	{"play_url", `{"url":"http://nas/film.mp4","mode":"video"}`, player.Play{URL: "http://nas/film.mp4", Mode: player.FilmMode}},
 	{"play_url", `{"url":"http://nas/bell.mp3","volume":40,"title":"Bell","start":1.5,"max_duration":"3","mode":"audio","album":null}`,
 		player.Play{Mode: player.SoundMode, URL: "http://nas/bell.mp3", Volume: level(0.4), Title: "Bell", Start: 1500 * time.Millisecond, MaxDuration: 3 * time.Second}},
+	{"play_url", `{"url":"http://nas/x.mp4","headers":{"x-token":"7"},"cookies":{"b":"2","a":"1"},"username":"me","password":"a b"}`,
+		player.Play{URL: "http://me:a%20b@nas/x.mp4", Header: http.Header{"X-Token": {"7"}, "Cookie": {"a=1; b=2"}}}},
+	{"play_url", `{"url":"http://nas/x.mp4","cookies":"a=1"}`, player.Play{URL: "http://nas/x.mp4", Header: http.Header{"Cookie": {"a=1"}}}},
 	{"play_file", "doors/front door.flac", player.Play{File: "doors/front door.flac"}},
 	{"play_file", `{"path":"bell.wav","volume":"15","artist":"Us"}`, player.Play{File: "bell.wav", Volume: level(0.15), Artist: "Us"}},
 	{"play_media", `{"media_id":"http://ha/x.mp3","media_type":"music"}`, player.Play{URL: "http://ha/x.mp3"}},
@@ -123,6 +127,16 @@ func TestOrdersThatCannotBeMeant(t *testing.T) {
 		{"play_url", `{"url":"http://x","volume":"NaN"}`, "volume must be a number"},
 		{"play_url", `{"url":"http://x","start":-1}`, "start must be a number of seconds"},
 		{"play_url", `{"url":"http://x","mode":"vidoe"}`, "mode must be"},
+		{"play_url", `{"url":"http://x","headers":["a"]}`, "headers must be an object of texts"},
+		{"play_url", `{"url":"http://x","headers":{"a b":"c"}}`, "is no header that can be sent"},
+		{"play_url", `{"url":"http://x","headers":{"a":"b\r\nc: d"}}`, "is no header that can be sent"},
+		{"play_url", `{"url":"http://x","headers":{"range":"bytes=0-"}}`, "the header Range is the bridge's own affair"},
+		{"play_url", `{"url":"http://x","headers":{"a":"` + strings.Repeat("x", 9000) + `"}}`, "at most 20 headers"},
+		{"play_url", `{"url":"http://x","cookies":[1]}`, "cookies must be"},
+		{"play_url", `{"url":"http://x","cookies":"a=1\n"}`, "cannot be sent"},
+		{"play_url", `{"url":"http://x","password":"x"}`, "without a username"},
+		{"play_url", `{"url":"http://x","announce":true,"headers":{"a":"b"}}`, "headers cannot be said of an announcement"},
+		{"play_file", `{"path":"x.wav","headers":{"a":"b"}}`, `unknown key "headers"`},
 		{"play_file", `{"file":"x.wav"}`, `unknown key "file"`},
 		{"play_media", `{"media_type":"music"}`, "nothing to play"},
 		{"play_data", "", "nothing to play"},

@@ -166,6 +166,30 @@ func TestPlaylistsAreRewritten(t *testing.T) {
 	}
 }
 
+// A receiver that leaves playlists to its sender wants those of this server too.
+func TestPlaylistsAreHadFromWithin(t *testing.T) {
+	o := newOrigin(t, httptest.NewServer)
+	s := proxy(t, o.source("/hls.m3u8"))
+	_, want := ask(t, "GET", s.URL())
+	status, mime, body, ours := s.Within(t.Context(), s.URL())
+	if !ours || status != 200 || mime != "application/vnd.apple.mpegurl" || string(body) != want {
+		t.Errorf("got %d %s %v %q, want %q", status, mime, ours, body, want)
+	}
+	base := s.URL()[:strings.LastIndex(s.URL(), "/")+1]
+	for address, want := range map[string]int{
+		base + "other.m3u8":            404,
+		"http://127.0.0.1:1/film.m3u8": 0, "": 0, s.URL() + "0": 404,
+	} {
+		if status, _, _, ours := s.Within(t.Context(), address); status != want && (ours || want != 0) {
+			t.Errorf("%s: got %d, want %d", address, status, want)
+		}
+	}
+	s.Close()
+	if _, _, _, ours := s.Within(t.Context(), s.URL()); ours {
+		t.Error("it answers after the end")
+	}
+}
+
 // Nobody can have the bridge fetch what no playlist names.
 func TestOnlyWhatPlaylistsNameIsFetched(t *testing.T) {
 	o := newOrigin(t, httptest.NewServer)

@@ -1,6 +1,9 @@
 package player
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // A Command is what somebody wants of a speaker: Play, Pause, Resume,
 // PlayPause, Stop, Seek, Next, Previous, ClearQueue, SetRepeat, SetVolume,
@@ -14,6 +17,8 @@ type Play struct {
 	URL, File string // exactly one of these and Data
 	Data      []byte // the sound itself, not to be changed any more
 	DataName  string // what Data is called, for people and for guessing its format
+	// Header is what the server of the URL wants to see. It may be secret.
+	Header http.Header
 
 	Enqueue Enqueue   // when it is played
 	Repeat  Repeat    // from now on; empty: as it is
