@@ -54,6 +54,9 @@ type Config struct {
 	Volume *float64
 	// Timing is how to agree on the time. Empty: see AutoTiming.
 	Timing Timing
+	// First is the way that is tried first where more than one is left: what
+	// Facts.First said the last time. Empty: the best.
+	First Timing
 	// Kind is how sound goes. Empty: see AutoKind.
 	Kind Kind
 	// Clock keeps the time by PTP, one for all sessions of a process. Nil:

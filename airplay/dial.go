@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"airplay2mqtt/internal/features"
@@ -43,13 +44,14 @@ type dialer struct {
 	timings  []Timing // that are yet to be tried; nil: not decided
 	proofs   []proof  // likewise
 	reasons  []error  // why others were not taken
+	refused  bool     // the receiver did not keep time in the way tried before
 }
 
 func (d *dialer) dial(ctx context.Context) (*Session, error) {
 	for {
 		s, err := d.try(ctx)
 		if err == nil {
-			s.reason = d.reason()
+			s.reason, s.first = d.reason(), d.first(s.timing)
 			return s, nil
 		}
 		if ctx.Err() != nil || !d.next(err) {
@@ -67,6 +69,15 @@ func (d *dialer) reason() string {
 	return ""
 }
 
+// first tells what to try first the next time, after a way has worked: that it
+// is not the best is the receiver's doing only if it had the choice.
+func (d *dialer) first(worked Timing) Timing {
+	if worked == NTP && (d.refused || d.cfg.First == NTP) {
+		return NTP
+	}
+	return AutoTiming
+}
+
 // next gives up what a receiver has refused. It is false if that was the last
 // way.
 func (d *dialer) next(err error) bool {
@@ -76,7 +87,7 @@ func (d *dialer) next(err error) bool {
 		return true
 	case (errors.Is(err, ErrNoClock) || errors.Is(err, ErrTiming)) && len(d.timings) > 1:
 		d.reasons = append(d.reasons, err)
-		d.timings = d.timings[1:]
+		d.timings, d.refused = d.timings[1:], true
 		return true
 	}
 	return false
@@ -98,6 +109,9 @@ func (d *dialer) decide() error {
 	// A HomePod with software 27 accepts NTP and stays silent.
 	if silent, _ := d.info.HomePod27(); d.cfg.Timing == NTP || d.cfg.Timing == AutoTiming && !silent {
 		d.timings = append(d.timings, NTP)
+	}
+	if slices.Contains(d.timings[min(1, len(d.timings)):], d.cfg.First) {
+		slices.Reverse(d.timings)
 	}
 	if len(d.timings) == 0 {
 		return fmt.Errorf("%w: it keeps time by PTP only", ErrTiming)

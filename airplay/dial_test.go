@@ -84,6 +84,36 @@ func TestTheFallBackIsTold(t *testing.T) {
 	})
 }
 
+// What a receiver did not do once is not waited for again, but when what it did
+// instead does not work any more.
+func TestTheTimingThatWorkedIsTriedFirst(t *testing.T) {
+	inHouse(t, airplaytest.NTPTelevision(), func(h *house) {
+		first := h.dial(airplay.Config{}).Facts().First
+		if first != airplay.NTP {
+			h.Fatalf("got %q to be tried first, want NTP", first)
+		}
+		begun := time.Now()
+		f := h.dial(airplay.Config{First: first}).Facts()
+		if took := time.Since(begun); took > time.Second || f.Timing != airplay.NTP || f.First != airplay.NTP || f.Reason != "" {
+			h.Errorf("got %+v after %v, want NTP at once, and NTP the next time", f, took)
+		}
+	})
+	inHouse(t, airplaytest.Sonos(), func(h *house) {
+		if f := h.dial(airplay.Config{First: airplay.NTP}).Facts(); f.Timing != airplay.PTP || f.First != airplay.AutoTiming {
+			h.Errorf("got %+v, want PTP, and that first the next time", f)
+		}
+		if f := h.dial(airplay.Config{First: airplay.NTP, Timing: airplay.PTP}).Facts(); f.Timing != airplay.PTP || f.Reason != "" {
+			h.Errorf("got %+v, want PTP, as it was demanded", f)
+		}
+	})
+	inHouse(t, airplaytest.Config{}, func(h *house) {
+		denied := ptp.New(ptp.Config{ListenPacket: func(string, string) (net.PacketConn, error) { return nil, syscall.EACCES }})
+		if f := h.dial(airplay.Config{Clock: denied}).Facts(); f.Timing != airplay.NTP || f.First != airplay.AutoTiming {
+			h.Errorf("got %+v, want NTP, which says nothing of the next time: it is our own ports that are missing", f)
+		}
+	})
+}
+
 func TestPasswords(t *testing.T) {
 	for _, c := range []struct {
 		name, password string

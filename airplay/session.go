@@ -40,6 +40,7 @@ type Session struct {
 	timing      Timing
 	kind        Kind
 	reason      string // why it is kept so, where another way was tried first
+	first       Timing // what to try first the next time
 	clock       ntp.Clock
 	peer        *ptp.Peer // nil with NTP
 	sealer      *sealer
@@ -105,10 +106,15 @@ type Facts struct {
 	// Reason says why it is kept so, where another way was tried first. Empty:
 	// it is the first choice.
 	Reason string
+	// First is what to try first the next time, because the receiver does not
+	// keep time in the way that is thought best. Empty: that one.
+	First Timing
 }
 
 // Facts returns what was learned while dialling.
-func (s *Session) Facts() Facts { return Facts{Timing: s.timing, Kind: s.kind, Reason: s.reason} }
+func (s *Session) Facts() Facts {
+	return Facts{Timing: s.timing, Kind: s.kind, Reason: s.reason, First: s.first}
+}
 
 // MinLead is the smallest time between Start and the first frame being heard
 // that the receiver can honour, as far as we know it. It is larger while the

@@ -75,6 +75,7 @@ func (d *device) dialSecond(ctx context.Context, t *target) (player.Session, err
 			Password:     t.password,
 			Credentials:  d.credentials(t),
 			Timing:       t.second.timing,
+			First:        d.learned.Load().Timing,
 			Clock:        d.clock,
 			Floor:        time.Duration(d.floor.Load()), // who names a latency has tried it
 			Offset:       time.Duration(d.offset.Load()),
@@ -85,6 +86,7 @@ func (d *device) dialSecond(ctx context.Context, t *target) (player.Session, err
 		})
 		if err == nil {
 			d.reached(true)
+			d.learns(func(l learned) learned { return l.timed(s.Facts()) })
 			d.tellTiming(s.Facts())
 			return d.attend(s, address, func() sent { return sentBySecond(s.Stats()) }, func() {}), nil
 		}

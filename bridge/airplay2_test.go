@@ -103,6 +103,41 @@ func TestADeviceThatKeepsNoTimeIsAFailureWithItsCause(t *testing.T) {
 	})
 }
 
+func TestHowADeviceKeepsTimeIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := settings(t)
+		h, _ := build(t, s, raoptest.Config{Name: "Kitchen"})
+		h.tone("tone.wav", 1)
+		television := airplaytest.NTPTelevision()
+		h.announce("10.0.0.30", television)
+		h.until("airplay/television/availability", "online")
+		play := func(id string) time.Duration {
+			begun := time.Now()
+			h.say("television/play_file", `{"path":"tone.wav","transaction":"`+id+`"}`)
+			if code := h.result("television", id); code != "" {
+				t.Fatalf("got %s, want ok", code)
+			}
+			took := time.Since(begun)
+			h.until("airplay/television/state", `"state":"idle"`)
+			time.Sleep(time.Minute) // the session is over
+			return took
+		}
+		if took := play("t1"); took < 5*time.Second {
+			t.Errorf("took %v at first, want 5 s of trying PTP", took)
+		}
+		if took := play("t2"); took > 2*time.Second {
+			t.Errorf("took %v the second time, want NTP at once", took)
+		}
+		if err := h.stop(); err != nil {
+			t.Fatal(err)
+		}
+		h.moveIn(s)
+		if took := play("t3"); took > 2*time.Second {
+			t.Errorf("took %v after a restart, want NTP at once", took)
+		}
+	})
+}
+
 // Ports below 1024 need a right. Without it NTP is tried, and who keeps time by
 // PTP only is a failure that says how the right is granted.
 func TestWithoutTheRightToThePortsOfPTP(t *testing.T) {

@@ -3,6 +3,7 @@ package bridge
 import (
 	"time"
 
+	"airplay2mqtt/airplay"
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/raop"
 )
@@ -47,6 +48,15 @@ func (j *journal) Begin(id string, was float64) error { return j.begin(id, was) 
 func (j *journal) End(id string) error { return j.end(id) }
 
 func (j *journal) Left() map[string]float64 { return j.left() }
+
+// FirstTiming is what is tried first after as many sessions as there are facts.
+func FirstTiming(sessions ...airplay.Facts) airplay.Timing {
+	var l learned
+	for _, f := range sessions {
+		l = l.timed(f)
+	}
+	return l.Timing
+}
 
 // Learn is what a device has taught: its floor, and how many sessions were
 // smooth since, after sessions with that floor and those counts.

@@ -3,6 +3,7 @@ package bridge
 import (
 	"time"
 
+	"airplay2mqtt/airplay"
 	"airplay2mqtt/raop"
 )
 
@@ -19,6 +20,10 @@ type learned struct {
 	Floor float64 `json:"floor_ms,omitempty"`
 	// Smooth is how many sessions in a row had no gap since.
 	Smooth int `json:"smooth,omitempty"`
+	// Timing is how it keeps time by AirPlay 2, where that is not what is
+	// thought best, and Timed how many sessions it did since.
+	Timing airplay.Timing `json:"timing,omitempty"`
+	Timed  int            `json:"timed,omitempty"`
 }
 
 const (
@@ -29,6 +34,8 @@ const (
 	proves = 250
 	// forgiven is after how many smooth sessions it is dared once more.
 	forgiven = 20
+	// retimed is after how many sessions the best way is tried once more.
+	retimed = 50
 	// highest is as much as is learned; who needs more says so.
 	highest = 2 * time.Second
 )
@@ -49,6 +56,16 @@ func (l learned) agreed(f raop.Facts) learned {
 	if f.AudioLatency >= 0 {
 		l.AudioLatency = milliseconds(f.AudioLatency)
 	}
+	return l
+}
+
+// timed learns from a session by AirPlay 2 that has begun.
+func (l learned) timed(f airplay.Facts) learned {
+	if l.Timed++; f.First == airplay.AutoTiming || l.Timed >= retimed {
+		l.Timing, l.Timed = airplay.AutoTiming, 0
+		return l
+	}
+	l.Timing = f.First
 	return l
 }
 

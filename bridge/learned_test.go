@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"airplay2mqtt/airplay"
 	"airplay2mqtt/bridge"
 	"airplay2mqtt/raop"
 	"airplay2mqtt/raop/raoptest"
@@ -31,6 +32,25 @@ func TestTheFloorIsLearned(t *testing.T) {
 	} {
 		if got, n := bridge.Learn(250*time.Millisecond, test.sessions...); got != test.want || n != test.smooth {
 			t.Errorf("%s: got %v after %d smooth sessions, want %v after %d", test.name, got, n, test.want, test.smooth)
+		}
+	}
+}
+
+func TestTheBestTimingIsTriedOnceInAWhile(t *testing.T) {
+	refused, good := airplay.Facts{First: airplay.NTP}, airplay.Facts{}
+	for name, c := range map[string]struct {
+		sessions []airplay.Facts
+		want     airplay.Timing
+	}{
+		"never":            {nil, airplay.AutoTiming},
+		"once":             {[]airplay.Facts{refused}, airplay.NTP},
+		"again and again":  {slices.Repeat([]airplay.Facts{refused}, 49), airplay.NTP},
+		"for a long time":  {slices.Repeat([]airplay.Facts{refused}, 50), airplay.AutoTiming},
+		"and then no more": {[]airplay.Facts{refused, good}, airplay.AutoTiming},
+		"and then again":   {slices.Repeat([]airplay.Facts{refused}, 51), airplay.NTP},
+	} {
+		if got := bridge.FirstTiming(c.sessions...); got != c.want {
+			t.Errorf("refused %s: got %q first, want %q", name, got, c.want)
 		}
 	}
 }
