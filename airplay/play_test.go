@@ -250,6 +250,31 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 	}
 }
 
+// The end of a sound is repaired as well: what follows it comes early enough for
+// the receiver to notice that something is missing.
+func TestTheEndOfASoundIsSentAgain(t *testing.T) {
+	const frames = 44100
+	last := frames/352 + 1 // packets
+	for name, cfg := range map[string]airplaytest.Config{"shairport-sync": airplaytest.Shairport(), "Samsung": airplaytest.Samsung(), "HomePod": airplaytest.HomePod()} {
+		t.Run(name, func(t *testing.T) {
+			heardAll := func(n int) bool { return false }
+			cfg.Drop = func(n int) bool { return heardAll(n) }
+			inHouse(t, cfg, func(h *house) {
+				s := h.dial(airplay.Config{})
+				begun := int(s.Stats().Packets)
+				heardAll = func(n int) bool { return n-begun == last-1 || n-begun == last-2 }
+				if err := stream.Play(h.Context(), streamtest.Sound(frames), s); err != nil {
+					h.Fatal(err)
+				}
+				heard(h.T, h.rx, streamtest.Samples(0, frames))
+				if st := s.Stats(); st.Resent == 0 {
+					h.Errorf("got %+v, want packets sent again", st)
+				}
+			})
+		})
+	}
+}
+
 // always draws the same byte.
 type always byte
 

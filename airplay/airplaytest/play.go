@@ -18,12 +18,26 @@ type queue struct {
 	packets  []packet
 	highest  uint16
 	begun    bool // highest is true
-	missing  []uint16
-	asked    map[uint16]int
+	missing  []hole
 	nextTime uint32
 	lastSeq  uint16
 	playing  bool // nextTime and lastSeq are true
 }
+
+// A hole is a packet that has not come.
+type hole struct {
+	seq   uint16
+	next  time.Time // when it is asked for
+	asked int       // how often it was
+}
+
+// When a receiver asks for what is missing (shairport-sync: docs/protocols/raop.md,
+// retransmission).
+const (
+	firstAsk   = 100 * time.Millisecond
+	askBetween = 250 * time.Millisecond
+	mostAsks   = 3
+)
 
 // put keeps packets in the order of time, and notes what ought to have come
 // before.
@@ -33,10 +47,10 @@ func (q *queue) put(p packet) {
 	case !q.begun || gap > 500:
 		q.begun, q.highest, q.missing = true, p.seq, nil
 	case gap <= 0:
-		q.missing = slices.DeleteFunc(q.missing, func(seq uint16) bool { return seq == p.seq })
+		q.missing = slices.DeleteFunc(q.missing, func(h hole) bool { return h.seq == p.seq })
 	default:
 		for seq := q.highest + 1; seq != p.seq; seq++ {
-			q.missing = append(q.missing, seq)
+			q.missing = append(q.missing, hole{seq: seq, next: p.came.Add(firstAsk)})
 		}
 		q.highest = p.seq
 	}
@@ -50,15 +64,13 @@ func (q *queue) put(p packet) {
 	q.packets = slices.Insert(q.packets, i, p)
 }
 
-// overdue returns what is to be asked for, each three times at most.
-func (q *queue) overdue() (missing []uint16) {
-	if q.asked == nil {
-		q.asked = make(map[uint16]int)
-	}
-	for _, seq := range q.missing {
-		if q.asked[seq] < 3 {
-			q.asked[seq]++
-			missing = append(missing, seq)
+// overdue returns what is to be asked for now.
+func (q *queue) overdue(now time.Time) (missing []uint16) {
+	for i := range q.missing {
+		h := &q.missing[i]
+		if h.asked < mostAsks && !now.Before(h.next) {
+			h.asked, h.next = h.asked+1, now.Add(askBetween)
+			missing = append(missing, h.seq)
 		}
 	}
 	return missing

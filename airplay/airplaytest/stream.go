@@ -71,7 +71,7 @@ func (s *session) open(d plist.Dict) (plist.Dict, error) {
 		}
 		answer["dataPort"] = int64(portOf(t.data))
 		s.wg.Go(func() { s.read(t.data, t.hearAudio) })
-		s.every(50*time.Millisecond, 50*time.Millisecond, t.request)
+		s.every(10*time.Millisecond, 10*time.Millisecond, t.request)
 	}
 	s.mu.Lock()
 	s.stream = t
@@ -239,7 +239,7 @@ func (t *stream) due(time_ uint32) (at time.Time, ok bool) {
 // request asks for what is missing.
 func (t *stream) request() {
 	t.s.mu.Lock()
-	missing := t.queue.overdue()
+	missing := t.queue.overdue(time.Now())
 	t.s.mu.Unlock()
 	for _, seq := range missing {
 		t.control.WriteTo(rtp.ResendRequest{First: seq, Count: 1}.AppendTo(nil), t.controlTo)
