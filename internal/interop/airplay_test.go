@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -35,12 +34,13 @@ func newWing(t *testing.T) wing {
 	return w
 }
 
-// try dials a receiver with the password that it wants, or with another.
+// try dials a receiver, with the password that it wants or with another, of
+// which nothing is known but where it is.
 func (w wing) try(r *interop.Receiver, cfg airplay.Config) (*airplay.Session, error) {
 	cfg.Clock = w.clock
 	ctx, cancel := context.WithTimeout(w.Context(), moment)
 	defer cancel()
-	return airplay.Dial(ctx, r.Address(), airplay.Info{Password: r.Config.Password != ""}, &cfg)
+	return airplay.Dial(ctx, r.Address(), airplay.Info{}, &cfg)
 }
 
 // dial makes a receiver ready.
@@ -247,38 +247,6 @@ func TestPasswordOfAirPlay2(t *testing.T) {
 		t.Fatal(err)
 	}
 	ear.Hear(t, tune, interop.Exactly)
-}
-
-// apart is how far the second of two receivers of one make is behind the first,
-// packet by packet, the median: what holds the whole machine up delays both.
-func apart(a, b interop.Heard) time.Duration {
-	const packet = 352
-	var all []time.Duration
-	for i := 0; i < len(a.Sound); i += packet {
-		all = append(all, b.At(i).Sub(a.At(i)))
-	}
-	slices.Sort(all)
-	return all[len(all)/2]
-}
-
-func TestTwoOfAirPlay2AreInStep(t *testing.T) {
-	w := newWing(t)
-	salon, studio := w.dial(w.Salon, airplay.Config{}), w.dial(w.Studio, airplay.Config{})
-	var all []time.Duration
-	for i := range 5 {
-		tune := interop.Noise(uint64(80+i), 1500*time.Millisecond)
-		near, far := w.Salon.Listen(), w.Studio.Listen()
-		if err := stream.Play(t.Context(), open(t, tune), salon, studio); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, apart(near.Hear(t, tune, interop.Exactly), far.Hear(t, tune, interop.Exactly)))
-	}
-	slices.Sort(all)
-	got := all[len(all)/2].Abs()
-	interop.Note(t, "AirPlay 2: two rooms apart, median", got.String(), "0.05 ms at most")
-	if got > time.Millisecond { // a busy machine reads pipes late
-		t.Errorf("got %v, want 0.05 ms at most; the plays: %v", got, all)
-	}
 }
 
 func TestAnotherOwnerOfTheClockIsNamed(t *testing.T) {

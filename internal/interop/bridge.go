@@ -39,6 +39,7 @@ type BridgeConfig struct {
 	Chimes   map[string][]byte // and in its folder of chimes; they are as loud as they are
 	Deny     bool              // do not allow URLs on loopback
 	CAFile   string            // an authority for https besides the usual ones
+	Deprived bool              // without the right to ports below 1024
 	Measured bool              // the program as it is shipped, without the race detector
 }
 
@@ -118,7 +119,11 @@ func (h *House) StartDoomed(t testing.TB, cfg BridgeConfig) *Bridge {
 		t.Fatal(err)
 	}
 	var err error
-	if b.Process, err = start(nil, quick, h.program(cfg.Measured), "run", "-config", b.Config); err != nil {
+	command := []string{h.program(cfg.Measured), "run", "-config", b.Config}
+	if cfg.Deprived {
+		command = append([]string{"setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service"}, command...)
+	}
+	if b.Process, err = start(nil, quick, command[0], command[1:]...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Kill)

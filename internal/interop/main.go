@@ -26,7 +26,7 @@ const (
 // parts is every program that a test may start, and what it is for.
 var parts = []string{
 	"mosquitto", "mosquitto_pub", "shairport-sync", "avahi-daemon", "avahi-browse", "dbus-daemon",
-	"ip", "ffmpeg", "lame", "flac", "oggenc", "go",
+	"ip", "setpriv", "ffmpeg", "lame", "flac", "oggenc", "go",
 }
 
 // Main runs the tests of a package in namespaces of their own and returns the
@@ -128,6 +128,7 @@ func inside(m *testing.M) int {
 			return fail(err)
 		}
 	}
+	runtime.GOMAXPROCS(16) // a recorder whose sound has come waits for nobody
 	code := m.Run()
 	if err := printReport(os.Getenv(envDir), os.Getenv(envReport)); err != nil {
 		return fail(err)

@@ -3,18 +3,20 @@
 package interop
 
 import (
+	"errors"
 	"fmt"
-	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // A Recorder reads what a receiver plays out of a pipe, and when.
 type Recorder struct {
-	file  *os.File
+	pipe  int
 	early time.Duration // how long before it is to be heard a frame comes out
 
 	mu    sync.Mutex
@@ -34,38 +36,37 @@ func record(path string) (*Recorder, error) {
 		return nil, fmt.Errorf("interop: fifo %s: %w", path, err)
 	}
 	// Open for writing too, the pipe has no end when the receiver closes it.
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	pipe, err := syscall.Open(path, syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("interop: %w", err)
-	}
-	if err := widen(f); err != nil {
 		return nil, fmt.Errorf("interop: fifo %s: %w", path, err)
 	}
-	r := &Recorder{file: f}
+	widen(pipe)
+	r := &Recorder{pipe: pipe}
 	go r.run()
 	return r, nil
 }
 
 // widen lets a pipe hold about six seconds of sound, so that a receiver never
 // waits for a recorder that is late.
-func widen(f *os.File) error {
+func widen(pipe int) {
 	const setPipeSize, size = 1031, 1 << 20 // F_SETPIPE_SZ
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return conn.Control(func(fd uintptr) {
-		// Where the limit is lower, the usual size has to do.
-		_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, fd, setPipeSize, size)
-	})
+	// Where the limit is lower, the usual size has to do.
+	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, uintptr(pipe), setPipeSize, size)
 }
 
+// run reads for as long as the process lives, in a thread that comes before
+// others: what is measured is when sound comes out, not when somebody looks.
 func (r *Recorder) run() {
+	runtime.LockOSThread()
+	hasten()
 	buf := make([]byte, 64<<10)
 	kept := 0 // bytes of a frame that is not whole yet
 	for {
-		n, err := r.file.Read(buf[kept:])
+		n, err := syscall.Read(r.pipe, buf[kept:])
 		at := time.Now()
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
 		if err != nil {
 			return
 		}
@@ -74,6 +75,14 @@ func (r *Recorder) run() {
 		r.add(parsePCM(buf[:n-kept]), at)
 		copy(buf, buf[n-kept:n])
 	}
+}
+
+// hasten puts the thread before all that is of the usual kind, if that is
+// allowed.
+func hasten() {
+	const fifo = 1 // SCHED_FIFO
+	priority := int32(10)
+	_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_SETSCHEDULER, 0, fifo, uintptr(unsafe.Pointer(&priority)))
 }
 
 func (r *Recorder) add(pcm Sound, at time.Time) {
