@@ -3,6 +3,7 @@
 package interop_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -90,14 +91,26 @@ func TestBridgeWithoutTheRightToThePortsOfPTP(t *testing.T) {
 func TestBridgePlaysByAirPlay2(t *testing.T) {
 	house := interop.Open(t)
 	salon := house.Wing(t).Salon
-	tune := interop.Noise(360, 2*time.Second)
+	tune := interop.Noise(360, 10*time.Second)
 	broker := house.Broker(t, interop.BrokerConfig{})
 	device := salon.Device()
 	device.Protocol = "airplay"
-	bridge := house.Bridge(t, interop.BridgeConfig{Broker: broker, Devices: []interop.Device{device}, Files: map[string][]byte{"tune.wav": tune.WAV()}})
+	bridge := house.Bridge(t, interop.BridgeConfig{Broker: broker, Devices: []interop.Device{device}, Files: map[string][]byte{"tune.wav": tune.WAV()}, Measured: true})
 	ear := salon.Listen()
 	at := bridge.Client.Publish(t, "airplay/salon/play_file", "tune.wav")
+	ear.HearBeginning(t, tune, interop.Exactly)
+	before, err := bridge.Work()
+	if err != nil {
+		t.Fatal(err)
+	}
+	since := time.Now()
 	ear.Hear(t, tune, interop.Exactly)
+	after, err := bridge.Work()
+	if err != nil {
+		t.Fatal(err)
+	}
+	minute := float64(after-before) / float64(time.Since(since)) * 60
+	interop.Note(t, "processor time for a minute of AirPlay 2", fmt.Sprintf("%.2f s", minute), "0.35 s at most")
 	if got := bridge.Client.Result(t, at, "salon", "play_file"); got.Code() != "ok" {
 		t.Errorf("result: got %s (%v), want ok", got.Code(), got.Error)
 	}

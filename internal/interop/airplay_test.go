@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/audio"
 	"airplay2mqtt/audio/stream"
+	"airplay2mqtt/internal/gptp"
 	"airplay2mqtt/internal/interop"
 )
 
@@ -267,4 +271,55 @@ func TestAnotherOwnerOfTheClockIsNamed(t *testing.T) {
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("it took %v, want 5 s at most", took)
 	}
+}
+
+// A receiver that asks for the time is answered at once, or it takes the way to
+// us for longer than it is.
+func TestQuestionsForTheTimeAreAnsweredWithinAMillisecond(t *testing.T) {
+	interop.Open(t) // for a network in which the ports are ours
+	const receiver = "127.0.0.2"
+	e := ptp.New(ptp.Config{Address: "127.0.0.1"})
+	defer e.Close()
+	peer, err := e.Add(netip.MustParseAddr(receiver), ptp.Lead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Remove()
+	event, general := listenUDP(t, receiver, gptp.EventPort), listenUDP(t, receiver, gptp.GeneralPort)
+	to := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: gptp.EventPort}
+	var took []time.Duration
+	for seq := range uint16(200) {
+		asked := time.Now()
+		if _, err := event.WriteTo(gptp.NewDelayReq(gptp.PortID{Clock: 1, Port: 1}, seq).AppendTo(nil), to); err != nil {
+			t.Fatal(err)
+		}
+		var b [256]byte
+		for answer := (gptp.Answer{}); answer.Type != gptp.TypeDelayResp || answer.Seq != seq; {
+			general.SetReadDeadline(time.Now().Add(moment))
+			n, _, err := general.ReadFrom(b[:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer.Unmarshal(b[:n]) != nil {
+				answer = gptp.Answer{}
+			}
+		}
+		took = append(took, time.Since(asked))
+		time.Sleep(2 * time.Millisecond)
+	}
+	slices.Sort(took)
+	interop.Note(t, "PTP: a question answered after, median and 95 of 100", fine(took[100])+", "+fine(took[190]), "1 ms at most")
+	if took[100] > time.Millisecond {
+		t.Errorf("got %v, want 1 ms at most", took[100])
+	}
+}
+
+func listenUDP(t *testing.T, host string, port int) net.PacketConn {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
 }
