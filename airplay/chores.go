@@ -15,6 +15,7 @@ const (
 	repeatVolume
 	tellTags
 	feedback
+	yield
 	chores
 )
 
@@ -94,6 +95,8 @@ func (s *Session) do(c chore) {
 		// Every answer is good; none ends the connection, and so the session.
 		s.rtsp.DoWithin(context.Background(), feedbackPatience, rtsp.Request{Method: "POST", URI: "/feedback"})
 		s.plan(feedback, time.Now().Add(feedbackBetween))
+	case yield:
+		s.yield()
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"airplay2mqtt/airplay/ptp"
+	"airplay2mqtt/dacp"
 
 	"github.com/rs/zerolog"
 )
@@ -73,9 +74,13 @@ type Config struct {
 	// DeviceID is our own hardware address, as receivers are told it. Empty:
 	// random.
 	DeviceID string
-	// Remote is called when the receiver's buttons say something. It must not
-	// block. Nil: nobody is told.
-	Remote func(Remote)
+	// RemoteServer is where the buttons of receivers reach us that have no other
+	// way, as shairport-sync. Nil: nowhere.
+	RemoteServer *dacp.Server
+	// Remote is called when the receiver's buttons say something, by that server
+	// or on the session's own connection. It must not block, and may be called
+	// once more after the session has ended. Nil: nobody is told.
+	Remote func(dacp.Remote)
 
 	// FirstPort and LastPort bound our UDP ports, for firewalls. Each session
 	// needs one, and one more with NTP. Zero: any.

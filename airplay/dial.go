@@ -177,27 +177,35 @@ func (d *dialer) introduce(ctx context.Context, raw net.Conn) (*Session, error) 
 		raw.Close()
 		return nil, err
 	}
-	log := d.cfg.Logger.With().Str("address", d.address).Logger()
-	conn := hap.NewConn(raw)
-	client := rtsp.NewClient(conn, rtsp.Config{Header: self.header(d.cfg), Password: d.cfg.Password,
-		Patience: requestPatience, Logger: log})
-	keys, said, err := d.prepare(ctx, client)
-	if err != nil {
-		client.Close()
-		return nil, err
-	}
-	conn.Encrypt(keys.Control())
 	s := &Session{
-		cfg: d.cfg, info: d.info, quirk: quirkOf(d.info), log: log, rtsp: client, keys: keys,
-		born: time.Now(), url: sessionURL(near, self.number), near: near, far: far, self: self,
-		timing: d.timings[0], offset: d.cfg.Offset,
+		cfg: d.cfg, log: d.cfg.Logger.With().Str("address", d.address).Logger(),
+		born: time.Now(), url: sessionURL(near, self.number), near: near, far: far, self: self, offset: d.cfg.Offset,
 		asked: make(chan struct{}), volumeTurn: make(chan struct{}, 1), wakeSpool: make(chan struct{}, 1),
 		wakeSync: make(chan struct{}, 1), wakeChore: make(chan struct{}, 1), over: make(chan struct{}),
 	}
-	s.choose()
-	s.beat.seq, s.beat.line.base = self.firstSeq, self.firstTime
-	s.learnVolume(said)
+	s.enterRemote()
+	if err := d.agree(ctx, s, hap.NewConn(raw)); err != nil {
+		s.leaveRemote()
+		return nil, err
+	}
 	return s, nil
+}
+
+// agree goes on by a connection until that is encrypted.
+func (d *dialer) agree(ctx context.Context, s *Session, conn *hap.Conn) error {
+	s.rtsp = rtsp.NewClient(conn, rtsp.Config{Header: s.self.header(d.cfg), Password: d.cfg.Password,
+		Patience: requestPatience, Logger: s.log})
+	keys, said, err := d.prepare(ctx, s.rtsp)
+	if err != nil {
+		s.rtsp.Close()
+		return err
+	}
+	conn.Encrypt(keys.Control())
+	s.info, s.quirk, s.keys, s.timing = d.info, quirkOf(d.info), keys, d.timings[0]
+	s.choose()
+	s.beat.seq, s.beat.line.base = s.self.firstSeq, s.self.firstTime
+	s.learnVolume(said)
+	return nil
 }
 
 // prepare does what is said in plain.

@@ -52,6 +52,7 @@ func (s *Session) tearDown() {
 func (s *Session) fail(err error) {
 	s.once.Do(func() {
 		s.err = err
+		s.leaveRemote()
 		close(s.over)
 		for _, c := range []interface{ Close() error }{s.audio, s.events, s.control, s.timingPort} {
 			if c != nil {

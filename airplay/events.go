@@ -9,35 +9,22 @@ import (
 	"net/netip"
 	"time"
 
+	"airplay2mqtt/dacp"
 	"airplay2mqtt/internal/hap"
 	"airplay2mqtt/internal/parameter"
 	"airplay2mqtt/internal/plist"
 	"airplay2mqtt/internal/rtsp"
 )
 
-// Kinds of what a receiver's buttons say.
-const (
-	RemotePlay      = "play"
-	RemotePause     = "pause"
-	RemotePlayPause = "play_pause"
-	RemoteStop      = "stop"
-	RemoteNext      = "next"
-	RemotePrevious  = "previous"
-)
-
-// A Remote is what somebody wishes who touches a HomePod, or speaks to it. The
-// receiver does nothing by itself.
-type Remote struct{ Kind string }
-
-// remotes are the four letters by which wishes are sent (AirPlay 2,
-// sendMediaRemoteCommand).
+// remotes are the four letters by which those who touch a HomePod, or speak to
+// it, say what they wish (sendMediaRemoteCommand). It does nothing by itself.
 var remotes = map[string]string{
-	"play": RemotePlay,
-	"paus": RemotePause,
-	"plps": RemotePlayPause,
-	"stop": RemoteStop,
-	"nitm": RemoteNext,
-	"pitm": RemotePrevious,
+	"play": dacp.Play,
+	"paus": dacp.Pause,
+	"plps": dacp.PlayPause,
+	"stop": dacp.Stop,
+	"nitm": dacp.Next,
+	"pitm": dacp.Previous,
 }
 
 // answerEvents is the goroutine that answers what the receiver tells by
@@ -86,7 +73,7 @@ func (s *Session) hearEvent(req rtsp.Request) {
 	case "sendMediaRemoteCommand":
 		r, known := remotes[event.Text("value")]
 		if known && s.cfg.Remote != nil {
-			s.cfg.Remote(Remote{Kind: r})
+			s.cfg.Remote(dacp.Remote{Kind: r})
 		}
 	case "updateInfo":
 		s.learnVolume(event.Dict("value"))

@@ -13,6 +13,7 @@ import (
 
 	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/audio/stream"
+	"airplay2mqtt/dacp"
 	"airplay2mqtt/internal/hap"
 	"airplay2mqtt/internal/ntp"
 	"airplay2mqtt/internal/parameter"
@@ -64,6 +65,7 @@ type Session struct {
 	agenda    [chores]time.Time // when each chore is due; zero: not at all
 	counts    Stats
 	refusals  refusals
+	ear       dacp.Ear
 	followed  time.Time // when the receiver was first seen to follow the clock
 	anchoring bool      // buffered: the anchor of a Start is not accepted yet
 
@@ -175,12 +177,14 @@ func (s *Session) begin(tl stream.Timeline, now time.Time) (told <-chan struct{}
 	b := &s.beat
 	at := tl.Time.Add(s.offset)
 	if !b.begun {
+		s.ear.Began(now)
 		b.begun, b.line.tl = true, stream.Timeline{Rate: 44100, Time: at}
 		s.agenda[repeatVolume] = at.Add(settled)
 	}
 	if b.running {
 		s.tags.pause(b.line.tl.FrameAt(now))
 	}
+	b.sounding = true
 	b.from, b.place = tl.Frame, b.line.tl.FrameAt(at)
 	b.tape.cut(b.place)
 	fresh := !b.running || s.fill == 0 // what is buffered is not filled up with silence
@@ -208,6 +212,7 @@ func (s *Session) Flush(ctx context.Context) error {
 	if b.running {
 		s.tags.pause(b.line.tl.FrameAt(time.Now()))
 	}
+	b.sounding = false
 	b.tape.cut(b.tape.cursor)
 	if s.quirk.endless && s.kind == Realtime {
 		// Noise otherwise (docs/protocols/airplay2.md, realtime).
@@ -263,6 +268,7 @@ func (s *Session) SetVolume(ctx context.Context, level float64) error {
 }
 
 func (s *Session) sendVolume(ctx context.Context, level float64) error {
+	s.noteVolume(level)
 	_, err := s.ask(ctx, rtsp.Request{Method: "SET_PARAMETER",
 		Header: rtsp.Header{{Name: "Content-Type", Value: "text/parameters"}}, Body: parameter.Volume(level)})
 	return err

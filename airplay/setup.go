@@ -135,8 +135,13 @@ func portIn(d plist.Dict, name string) (uint16, bool) {
 // record says that sound is to come. It comes before the stream is set up:
 // Samsung's speakers and Sonos stay silent otherwise.
 func (s *Session) record(ctx context.Context) error {
-	_, err := s.ask(ctx, rtsp.Request{Method: "RECORD"})
-	return err
+	if _, err := s.ask(ctx, rtsp.Request{Method: "RECORD"}); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.ear.Began(time.Now())
+	s.mu.Unlock()
+	return nil
 }
 
 // setPeers says whose clocks count: a receiver follows none that it was not

@@ -11,12 +11,13 @@ import (
 // A beat is where the sending of sound stands. It is guarded by the session's
 // mutex.
 type beat struct {
-	line    line
-	begun   bool // there was a Start, so that there is a line
-	running bool // packets leave
-	sent    bool // something was sent since the last flush
-	marker  bool // the next packet is the first after silence
-	seq     uint32
+	line     line
+	begun    bool // there was a Start, so that there is a line
+	running  bool // packets leave
+	sounding bool // there was no Flush after the last Start
+	sent     bool // something was sent since the last flush
+	marker   bool // the next packet is the first after silence
+	seq      uint32
 	// The frame from of the stream lies at place on the line.
 	from, place int64
 	tape        tape

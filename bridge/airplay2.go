@@ -11,7 +11,6 @@ import (
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/discovery"
-	"airplay2mqtt/raop"
 )
 
 // A second is how a device is reached by AirPlay 2. The zero value is not at
@@ -79,7 +78,8 @@ func (d *device) dialSecond(ctx context.Context, t *target) (player.Session, err
 			Clock:        d.clock,
 			Floor:        time.Duration(d.floor.Load()), // who names a latency has tried it
 			Offset:       time.Duration(d.offset.Load()),
-			Remote:       func(r airplay.Remote) { d.pressed(raop.Remote{Kind: r.Kind}) },
+			RemoteServer: d.buttons,
+			Remote:       d.pressed,
 			DialContext:  d.net.dial,
 			ListenPacket: d.net.listen,
 			Logger:       d.log,

@@ -20,8 +20,8 @@ import (
 	"airplay2mqtt/bridge/vault"
 	"airplay2mqtt/bridge/voice"
 	"airplay2mqtt/bridge/web"
+	"airplay2mqtt/dacp"
 	"airplay2mqtt/discovery"
-	"airplay2mqtt/raop"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
@@ -69,7 +69,7 @@ type Bridge struct {
 	indoors *audio.Opener     // of what lies there
 	chimes  *chimes
 	net     network
-	buttons *raop.RemoteServer
+	buttons *dacp.Server
 	page    *web.Server // nil: there is none
 	clock   *ptp.Engine // of all AirPlay 2 sessions
 	started time.Time

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"airplay2mqtt/bridge/player"
+	"airplay2mqtt/dacp"
 	"airplay2mqtt/discovery"
-	"airplay2mqtt/raop"
 )
 
 // serveButtons answers receivers whose buttons are pressed, and makes known
@@ -44,7 +44,7 @@ func (b *Bridge) announce(ctx context.Context, at net.Addr) error {
 		return fmt.Errorf("bridge: buttons: %v is no TCP address", at)
 	}
 	err := announce(ctx, discovery.Instance{
-		Name: b.buttons.Instance(), Type: raop.RemoteService, TXT: b.buttons.TXT(), Port: uint16(tcp.Port),
+		Name: b.buttons.Instance(), Type: dacp.Service, TXT: b.buttons.TXT(), Port: uint16(tcp.Port),
 	})
 	if ctx.Err() == nil {
 		b.log.Warn().Err(err).Msg("speakers do not find us when their buttons are pressed")
@@ -52,10 +52,10 @@ func (b *Bridge) announce(ctx context.Context, at net.Addr) error {
 	return nil
 }
 
-// pressed takes what a speaker's buttons say: a raop.Config's Remote. It tells
+// pressed takes what a speaker's buttons say: a Config's Remote. It tells
 // it, and does it, unless the user wants to be told only. What is a fact, as a
 // volume that has changed, is taken over all the same.
-func (d *device) pressed(r raop.Remote) {
+func (d *device) pressed(r dacp.Remote) {
 	d.log.Debug().Str("button", r.Kind).Msg("pressed")
 	d.face.pressed(r)
 	c := commandOf(r)
@@ -75,31 +75,31 @@ const (
 )
 
 // commandOf is what a button asks for; nil: nothing that we do.
-func commandOf(r raop.Remote) player.Command {
+func commandOf(r dacp.Remote) player.Command {
 	switch r.Kind {
-	case raop.RemotePlay:
+	case dacp.Play:
 		return player.Resume{}
-	case raop.RemotePause:
+	case dacp.Pause:
 		return player.Pause{}
-	case raop.RemotePlayPause:
+	case dacp.PlayPause:
 		return player.PlayPause{}
-	case raop.RemoteStop:
+	case dacp.Stop:
 		return player.Stop{}
-	case raop.RemoteNext:
+	case dacp.Next:
 		return player.Next{}
-	case raop.RemotePrevious:
+	case dacp.Previous:
 		return player.Previous{}
-	case raop.RemoteFastForward:
+	case dacp.FastForward:
 		return player.Seek{To: skip, Relative: true}
-	case raop.RemoteRewind:
+	case dacp.Rewind:
 		return player.Seek{To: -skip, Relative: true}
-	case raop.RemoteVolume:
+	case dacp.Volume:
 		return player.VolumeChanged{Level: r.Level}
-	case raop.RemoteVolumeUp:
+	case dacp.VolumeUp:
 		return player.SetVolume{Level: volumeStep, Relative: true}
-	case raop.RemoteVolumeDown:
+	case dacp.VolumeDown:
 		return player.SetVolume{Level: -volumeStep, Relative: true}
-	case raop.RemoteMuteToggle:
+	case dacp.MuteToggle:
 		return player.Mute{To: player.MuteToggle}
 	}
 	return nil // shuffle and busy; what comes of busy the session tells

@@ -12,8 +12,8 @@ import (
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/player"
 	"airplay2mqtt/bridge/vault"
+	"airplay2mqtt/dacp"
 	"airplay2mqtt/discovery"
-	"airplay2mqtt/raop"
 
 	"github.com/rs/zerolog"
 )
@@ -45,7 +45,7 @@ type device struct {
 	net     network
 	face    *face
 	player  *player.Player
-	buttons *raop.RemoteServer
+	buttons *dacp.Server
 	clock   *ptp.Engine
 	log     zerolog.Logger
 	// timingTold is set once it was said that time is kept in another way.

@@ -9,7 +9,7 @@ import (
 
 	"airplay2mqtt/bridge/mqtt"
 	"airplay2mqtt/bridge/player"
-	"airplay2mqtt/raop"
+	"airplay2mqtt/dacp"
 )
 
 // A face is what the broker sees of one device: its topics. Its methods may be
@@ -161,7 +161,7 @@ func (f *face) event(e player.Event) {
 }
 
 // pressed tells what the speaker's buttons say.
-func (f *face) pressed(r raop.Remote) {
+func (f *face) pressed(r dacp.Remote) {
 	said := struct {
 		Type   string `json:"event_type"`
 		Button string `json:"button"`
@@ -169,9 +169,9 @@ func (f *face) pressed(r raop.Remote) {
 		Busy   *bool  `json:"busy,omitempty"`
 	}{Type: "remote", Button: r.Kind}
 	switch r.Kind {
-	case raop.RemoteVolume:
+	case dacp.Volume:
 		said.Volume = percent(r.Level)
-	case raop.RemoteBusy:
+	case dacp.Busy:
 		said.Busy = &r.Busy
 	}
 	f.tell.say(mqtt.Message{Topic: f.topic("event"), Payload: encode(said), QoS: 1})

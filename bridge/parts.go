@@ -7,7 +7,7 @@ import (
 	"airplay2mqtt/audio"
 	"airplay2mqtt/bridge/media"
 	"airplay2mqtt/bridge/mqtt"
-	"airplay2mqtt/raop"
+	"airplay2mqtt/dacp"
 )
 
 // prepareMedia makes what opens sounds, inside the borders of the settings, and
@@ -64,7 +64,7 @@ func (b *Bridge) tellChimes() {
 }
 
 func (b *Bridge) prepareButtons() (err error) {
-	b.buttons, err = raop.NewRemoteServer(raop.RemoteConfig{Logger: b.log})
+	b.buttons, err = dacp.New(dacp.Config{Logger: b.log})
 	return err
 }
 

@@ -9,6 +9,8 @@ import (
 	"net"
 	"time"
 
+	"airplay2mqtt/dacp"
+
 	"github.com/rs/zerolog"
 )
 
@@ -66,12 +68,12 @@ type Config struct {
 
 	// RemoteServer is where the receiver's buttons reach us; it brings its own
 	// DACPID. Nil: nowhere.
-	RemoteServer *RemoteServer
+	RemoteServer *dacp.Server
 	// Remote is called when they say something that is news: after the
 	// receiver was answered, from one goroutine for all sessions, so it must
 	// not block. It may be called once more after the session has ended. Nil:
 	// nobody is told.
-	Remote func(Remote)
+	Remote func(dacp.Remote)
 
 	// FirstPort and LastPort bound our UDP ports, for firewalls. Each session
 	// needs two. Zero: any.

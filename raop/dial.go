@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"airplay2mqtt/dacp"
 	"airplay2mqtt/internal/ntp"
 	"airplay2mqtt/internal/parameter"
 	"airplay2mqtt/internal/rtsp"
@@ -170,13 +171,15 @@ func (s *Session) draw() (header rtsp.Header, number uint32, err error) {
 	number = binary.BigEndian.Uint32(b[10:])
 	id, remote := s.cfg.DACPID, s.cfg.ActiveRemote
 	if id == "" {
-		id = dacpID(b[14:22])
+		id = dacp.ID([8]byte(b[14:22]))
 	}
 	if remote == 0 {
 		remote = max(1, binary.BigEndian.Uint32(b[22:]))
 	}
 	if rs := s.cfg.RemoteServer; rs != nil {
-		id, remote = rs.DACPID(), rs.enter(s, remote)
+		id = rs.ID()
+		remote = rs.Enter(dacp.Session{Far: s.far, Number: remote, IsNews: s.isNews, Tell: s.cfg.Remote})
+		s.active = remote
 	}
 	header = rtsp.Header{
 		{Name: "User-Agent", Value: s.cfg.UserAgent},
@@ -381,6 +384,7 @@ func (s *Session) record(ctx context.Context) error {
 	now := time.Now()
 	s.mu.Lock()
 	s.recorded, s.beat.used = now, now
+	s.ear.Began(now)
 	s.agenda[repeatVolume] = now.Add(settled)
 	s.mu.Unlock()
 	return nil

@@ -1,8 +1,6 @@
 package raop
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/rsa"
 	"encoding/binary"
 	"encoding/hex"
@@ -58,16 +56,3 @@ func Encrypt(b []byte, key, iv string, random io.Reader, public *rsa.PublicKey) 
 }
 
 func AirportKey() *rsa.PublicKey { return airportKey() }
-
-// ReadRemotes reads requests of a remote control until one is none.
-func ReadRemotes(b []byte) (all []Remote) {
-	br := bufio.NewReaderSize(bytes.NewReader(b), maxRemoteLine)
-	for {
-		r, err := readRemote(br)
-		if err != nil {
-			return all
-		}
-		said, _ := r.said()
-		all = append(all, said...)
-	}
-}

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"airplay2mqtt/dacp"
 	"airplay2mqtt/raop"
 	"airplay2mqtt/raop/raoptest"
 )
@@ -21,20 +22,20 @@ const buttons = "10.0.0.1:3689"
 // dialled.
 type remoteHouse struct {
 	*house
-	server  *raop.RemoteServer
+	server  *dacp.Server
 	session *raop.Session
-	said    chan raop.Remote
+	said    chan dacp.Remote
 }
 
 // withButtons runs a test in a house whose receiver has buttons.
 func withButtons(t *testing.T, cfg raoptest.Config, test func(h *remoteHouse)) {
 	t.Helper()
 	inHouse(t, cfg, func(h *house) {
-		server, err := raop.NewRemoteServer(raop.RemoteConfig{})
+		server, err := dacp.New(dacp.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &remoteHouse{house: h, server: server, said: make(chan raop.Remote, 1000)}
+		r := &remoteHouse{house: h, server: server, said: make(chan dacp.Remote, 1000)}
 		r.serve()
 		r.session = h.dial(r.settings())
 		test(r)
@@ -58,7 +59,7 @@ func (h *remoteHouse) serve() {
 }
 
 func (h *remoteHouse) settings() raop.Config {
-	return raop.Config{RemoteServer: h.server, Remote: func(r raop.Remote) { h.said <- r }}
+	return raop.Config{RemoteServer: h.server, Remote: func(r dacp.Remote) { h.said <- r }}
 }
 
 // press presses a button and wants that status for it.
@@ -79,9 +80,9 @@ func (h *remoteHouse) heard(want ...string) {
 		r := <-h.said
 		word := r.Kind
 		switch r.Kind {
-		case raop.RemoteVolume:
+		case dacp.Volume:
 			word = fmt.Sprintf("volume %.2f", r.Level)
-		case raop.RemoteBusy:
+		case dacp.Busy:
 			word = fmt.Sprintf("busy %v", r.Busy)
 		}
 		got = append(got, word)
@@ -100,8 +101,8 @@ func (h *remoteHouse) playing(while time.Duration) {
 func TestReceiverKnowsWhereToCall(t *testing.T) {
 	withButtons(t, raoptest.Config{}, func(h *remoteHouse) {
 		id, number := h.rx.Sender()
-		if id != h.server.DACPID() || number == 0 {
-			t.Errorf("got DACP-ID %s and Active-Remote %d, want %s and a number", id, number, h.server.DACPID())
+		if id != h.server.ID() || number == 0 {
+			t.Errorf("got DACP-ID %s and Active-Remote %d, want %s and a number", id, number, h.server.ID())
 		}
 		if !regexp.MustCompile(`^[1-9A-F][0-9A-F]{15}$`).MatchString(id) {
 			t.Errorf("DACP-ID %q is not what receivers understand", id)
@@ -340,7 +341,7 @@ func TestCommandsAreToldInTheirOrder(t *testing.T) {
 
 func TestServerAnswersWhileNobodyListens(t *testing.T) {
 	inHouse(t, raoptest.Config{}, func(h *house) {
-		server, err := raop.NewRemoteServer(raop.RemoteConfig{})
+		server, err := dacp.New(dacp.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -348,21 +349,9 @@ func TestServerAnswersWhileNobodyListens(t *testing.T) {
 		r := &remoteHouse{house: h, server: server}
 		r.serve()
 		h.Cleanup(func() { close(stuck) })
-		r.session = h.dial(raop.Config{RemoteServer: server, Remote: func(raop.Remote) { <-stuck }})
+		r.session = h.dial(raop.Config{RemoteServer: server, Remote: func(dacp.Remote) { <-stuck }})
 		for range 1000 {
 			r.press("nextitem", 204)
 		}
 	})
-}
-
-func TestRemoteServerRefusesAnIDThatReceiversCannotFind(t *testing.T) {
-	for _, id := range []string{"0123456789ABCDEF", "9c1f3a7702b4d655", "9C1F", "9C1F3A7702B4D655A", "hello", "+C1F3A7702B4D655"} {
-		if _, err := raop.NewRemoteServer(raop.RemoteConfig{DACPID: id}); err == nil {
-			t.Errorf("%q was taken", id)
-		}
-	}
-	s, err := raop.NewRemoteServer(raop.RemoteConfig{DACPID: "9C1F3A7702B4D655"})
-	if err != nil || s.Instance() != "iTunes_Ctrl_9C1F3A7702B4D655" {
-		t.Errorf("got %v and %v", s, err)
-	}
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"airplay2mqtt/raop"
 	"airplay2mqtt/raop/raoptest"
 )
 
@@ -110,23 +109,5 @@ func TestOneConnectionMayCarryManyCommands(t *testing.T) {
 			}
 		}
 		h.heard("volume_up", "volume_up", "volume_up")
-	})
-}
-
-func FuzzRemoteRequest(f *testing.F) {
-	for _, s := range []string{
-		"GET /ctrl-int/1/playpause HTTP/1.1\r\nHost: 192.168.1.10:49160\r\nActive-Remote: 2871405513\r\n\r\n",
-		"get /ctrl-int/1/setproperty?dmcp.device-volume=-24.3012&dmcp.device-busy=1 http/1.0\r\n\r\n",
-		"POST /ctrl-int/1/setproperty?dmcp.volume=%34%35 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n",
-		"GET * HTTP/1.1\r\n\r\n", "\r\n", "GET /ctrl-int/1/setproperty?=&&=&dmcp.volume HTTP/1.1\r\n\r\n",
-	} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, r := range raop.ReadRemotes(b) {
-			if r.Kind == "" || r.Level < 0 || r.Level > 1 || r.Level != r.Level {
-				t.Errorf("got %+v", r)
-			}
-		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"airplay2mqtt/audio/alac"
 	"airplay2mqtt/audio/stream"
+	"airplay2mqtt/dacp"
 	"airplay2mqtt/internal/ntp"
 	"airplay2mqtt/internal/parameter"
 	"airplay2mqtt/internal/rtp"
@@ -35,6 +36,7 @@ type Session struct {
 
 	rtsp      *rtsp.Client
 	number    uint32
+	active    uint32 // the Active-Remote by which receivers sign what they say
 	url       string
 	near, far netip.Addr
 	ssrc      uint32
@@ -60,7 +62,7 @@ type Session struct {
 	again    again
 	recorded time.Time // when RECORD was answered
 	refusals refusals
-	remote   remoteState
+	ear      dacp.Ear
 
 	asked     chan struct{} // closed when the first timing request was answered
 	lastAsked atomic.Int64  // when the last was, in nanoseconds since born; 0: never
@@ -193,7 +195,7 @@ func (s *Session) Start(ctx context.Context, tl stream.Timeline) error {
 		s.tags.pause(b.line.later(s.offset).tl.FrameAt(now))
 	}
 	if !b.begun {
-		s.remote.started = now
+		s.ear.Began(now)
 	}
 	b.line = line{tl: tl, base: b.nextBase(tl.Time)}
 	b.next, b.end = b.line.base, tl.Frame

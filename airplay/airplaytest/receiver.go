@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"airplay2mqtt/dacp/dacptest"
 	"airplay2mqtt/internal/hap"
 	"airplay2mqtt/internal/rtsp"
 )
@@ -22,6 +23,8 @@ type Receiver struct {
 	once      sync.Once
 	wg        sync.WaitGroup
 	cinema    *cinema // nil: it shows no films
+
+	buttons dacptest.Panel
 
 	mu      sync.Mutex
 	conns   map[net.Conn]bool

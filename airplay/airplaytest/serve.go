@@ -2,6 +2,7 @@ package airplaytest
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"strconv"
@@ -194,6 +195,7 @@ func (c *caller) setup(req rtsp.Request) rtsp.Response {
 	if streams := body.List("streams"); streams != nil {
 		return c.setupStream(streams)
 	}
+	c.r.buttons.Remember(req.Header)
 	return c.setupSession(body)
 }
 
@@ -332,6 +334,16 @@ func (c *caller) control(req rtsp.Request) rtsp.Response {
 		return code(400, "Bad Request")
 	}
 	return ok()
+}
+
+// Sender returns by which DACP-ID who plays, or played last, is to be found,
+// and by which Active-Remote the receiver signs what it tells him.
+func (r *Receiver) Sender() (dacpID string, activeRemote uint32) { return r.buttons.Sender() }
+
+// PressButton does what shairport-sync does when one of its buttons is pressed;
+// see dacptest.Panel.
+func (r *Receiver) PressButton(ctx context.Context, server, command string) (code int, err error) {
+	return r.buttons.Press(ctx, r.cfg.Network, server, command)
 }
 
 // Press tells the sender that somebody touched the receiver: "paus", "nitm".

@@ -10,6 +10,7 @@ import (
 
 	"airplay2mqtt/audio"
 	"airplay2mqtt/audio/stream"
+	"airplay2mqtt/dacp"
 	"airplay2mqtt/internal/interop"
 	"airplay2mqtt/raop"
 )
@@ -19,7 +20,7 @@ import (
 func TestButtonsOfTheReceiverAreHeard(t *testing.T) {
 	house := interop.Open(t)
 	house.NeedMDNS(t)
-	server, err := raop.NewRemoteServer(raop.RemoteConfig{})
+	server, err := dacp.New(dacp.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,11 +32,11 @@ func TestButtonsOfTheReceiverAreHeard(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ctx, l) }()
 	t.Cleanup(func() { cancel(); <-served })
-	house.Publish(t, server.Instance(), raop.RemoteService, l.Addr().(*net.TCPAddr).Port, server.TXT())
+	house.Publish(t, server.Instance(), dacp.Service, l.Addr().(*net.TCPAddr).Port, server.TXT())
 
-	said := make(chan raop.Remote, 100)
+	said := make(chan dacp.Remote, 100)
 	session, err := raop.Dial(t.Context(), house.Kitchen.Address(), raop.Info{}, &raop.Config{
-		RemoteServer: server, Remote: func(r raop.Remote) { said <- r },
+		RemoteServer: server, Remote: func(r dacp.Remote) { said <- r },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +49,7 @@ func TestButtonsOfTheReceiverAreHeard(t *testing.T) {
 		house.Kitchen.Press(t, "Next")
 		select {
 		case r := <-said:
-			pressed = r.Kind == raop.RemoteNext
+			pressed = r.Kind == dacp.Next
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
@@ -60,7 +61,7 @@ func TestButtonsOfTheReceiverAreHeard(t *testing.T) {
 		for {
 			select {
 			case r := <-said:
-				if r.Kind == raop.RemoteNext {
+				if r.Kind == dacp.Next {
 					continue // one of those above, late
 				}
 				if r.Kind != want {
@@ -73,13 +74,13 @@ func TestButtonsOfTheReceiverAreHeard(t *testing.T) {
 			return
 		}
 	}
-	expect("Previous", raop.RemotePrevious)
-	expect("PlayPause", raop.RemotePlayPause)
-	expect("VolumeUp", raop.RemoteVolumeUp)
-	expect("VolumeDown", raop.RemoteVolumeDown)
-	expect("ToggleMute", raop.RemoteMuteToggle)
-	expect("ShuffleSongs", raop.RemoteShuffle)
-	expect("Play", raop.RemotePlay)
+	expect("Previous", dacp.Previous)
+	expect("PlayPause", dacp.PlayPause)
+	expect("VolumeUp", dacp.VolumeUp)
+	expect("VolumeDown", dacp.VolumeDown)
+	expect("ToggleMute", dacp.MuteToggle)
+	expect("ShuffleSongs", dacp.Shuffle)
+	expect("Play", dacp.Play)
 
 	tune := stream.New(audio.NewClip(make([]audio.Frame, 60*audio.Rate)).Source(), stream.Config{}, session)
 	playing, stop := context.WithCancel(t.Context())
@@ -87,7 +88,7 @@ func TestButtonsOfTheReceiverAreHeard(t *testing.T) {
 	go func() { ended <- tune.Run(playing) }()
 	defer func() { stop(); <-ended }()
 	<-tune.Heard()
-	expect("Pause", raop.RemotePause)
-	expect("Stop", raop.RemoteStop)
+	expect("Pause", dacp.Pause)
+	expect("Stop", dacp.Stop)
 	interop.Note(t, "buttons: from the receiver's bus to us, the slowest of nine", milliseconds(slowest), "it gives up after 500 ms")
 }

@@ -18,12 +18,12 @@ var floors = map[string][]string{
 	// 5
 	"cmd/bridge": {"bridge", "bridge/config", "bridge/player", "airplay/ptp", "bridge/mqtt", "bridge/vault", "bridge/web", "raop", "raop/raoptest", "airplay", "airplay/pair", "audio", "audio/stream", "audio/wav", "discovery", "internal/chime", "internal/nearest", "internal/ntp", "internal/rtp", "internal/rtsp"},
 	// 4
-	"bridge": {"raop", "airplay", "airplay/film", "airplay/mediaserver", "airplay/pair", "airplay/ptp", "airplay/video", "audio/ffmpeg", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/atomicfile", "internal/chime", "internal/nearest"},
+	"bridge": {"dacp", "raop", "airplay", "airplay/film", "airplay/mediaserver", "airplay/pair", "airplay/ptp", "airplay/video", "audio/ffmpeg", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/atomicfile", "internal/chime", "internal/nearest"},
 	// 3
-	"raop":                {"audio", "audio/alac", "audio/stream", "internal/legacy", "internal/pairing", "internal/parameter", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
-	"raop/raoptest":       {"audio", "audio/alac", "internal/legacy", "internal/rtsp", "internal/rtp", "internal/ntp"},
-	"airplay":             {"airplay/ptp", "audio", "audio/alac", "audio/stream", "internal/features", "internal/hap", "internal/legacy", "internal/ntp", "internal/pairing", "internal/parameter", "internal/plist", "internal/rtp", "internal/rtsp"},
-	"airplay/airplaytest": {"airplay/video/videotest", "audio/alac", "internal/gptp", "internal/hap", "internal/ntp", "internal/plist", "internal/rtp", "internal/rtsp"},
+	"raop":                {"dacp", "internal/duty", "audio", "audio/alac", "audio/stream", "internal/legacy", "internal/pairing", "internal/parameter", "internal/rtsp", "internal/rtp", "internal/ntp", "internal/features"},
+	"raop/raoptest":       {"dacp/dacptest", "audio", "audio/alac", "internal/legacy", "internal/rtsp", "internal/rtp", "internal/ntp"},
+	"airplay":             {"airplay/ptp", "dacp", "internal/duty", "audio", "audio/alac", "audio/stream", "internal/features", "internal/hap", "internal/legacy", "internal/ntp", "internal/pairing", "internal/parameter", "internal/plist", "internal/rtp", "internal/rtsp"},
+	"airplay/airplaytest": {"dacp/dacptest", "airplay/video/videotest", "audio/alac", "internal/gptp", "internal/hap", "internal/ntp", "internal/plist", "internal/rtp", "internal/rtsp"},
 	"airplay/pair":        {"airplay", "internal/hap", "internal/legacy", "internal/pairing", "internal/rtsp"},
 	"airplay/ptp":         {"internal/gptp"},
 	"bridge/player":       {"audio", "audio/alac", "audio/loudness", "audio/stream"},
@@ -36,6 +36,9 @@ var floors = map[string][]string{
 	// 2
 	"audio/stream":            {"audio", "audio/alac"},
 	"audio/stream/streamtest": {"audio", "audio/alac", "audio/stream"},
+
+	"dacp":          {"internal/duty", "internal/parameter"},
+	"dacp/dacptest": {"internal/rtsp"},
 	// 1
 	"audio":          {"audio/wav", "audio/mp3", "audio/flac", "audio/ogg", "audio/aiff", "audio/ffmpeg", "audio/pcm", "audio/loudness", "audio/downmix", "audio/tags"},
 	"audio/aiff":     {"audio/cursor", "audio/downmix", "audio/sample", "audio/tags"},
@@ -70,6 +73,7 @@ var floors = map[string][]string{
 	"internal/atomicfile": {},
 	"internal/chime":      {},
 	"internal/chromium":   {},
+	"internal/duty":       {},
 	"internal/features":   {},
 	"internal/gptp":       {},
 	"internal/hap":        {"internal/pairing", "internal/rtsp", "internal/srp", "internal/tlv8"},
@@ -90,7 +94,7 @@ var floors = map[string][]string{
 
 // testOnly may be imported by tests of any package, and by nothing else that
 // is not listed above.
-var testOnly = []string{"raop/raoptest", "airplay/airplaytest", "airplay/video/videotest", "bridge/assistant/assistanttest", "audio/stream/streamtest", "audio/internal/audiotest", "internal/chromium", "internal/memnet", "internal/interop"}
+var testOnly = []string{"dacp/dacptest", "raop/raoptest", "airplay/airplaytest", "airplay/video/videotest", "bridge/assistant/assistanttest", "audio/stream/streamtest", "audio/internal/audiotest", "internal/chromium", "internal/memnet", "internal/interop"}
 
 const module = "airplay2mqtt"
 

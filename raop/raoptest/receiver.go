@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"airplay2mqtt/dacp/dacptest"
 	"airplay2mqtt/internal/rtsp"
 )
 
@@ -18,6 +19,7 @@ type Receiver struct {
 	over     chan struct{}
 	once     sync.Once
 	wg       sync.WaitGroup
+	buttons  dacptest.Panel
 
 	mu      sync.Mutex
 	conns   map[net.Conn]bool
@@ -25,7 +27,6 @@ type Receiver struct {
 	log     Log
 	lines   []string // the transcript
 	dropped int      // audio packets that came, for Config.Drop
-	sender  sender   // who played last, or plays
 }
 
 // Log is what a receiver remembers. Times are those at which it happened.

@@ -240,7 +240,7 @@ func (c *caller) announce(req rtsp.Request) rtsp.Response {
 		return code(453, "Not Enough Bandwidth")
 	}
 	c.session = s
-	c.r.remember(req.Header)
+	c.r.buttons.Remember(req.Header)
 	return ok()
 }
 

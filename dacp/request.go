@@ -1,4 +1,4 @@
-package raop
+package dacp
 
 import (
 	"bufio"
@@ -15,18 +15,18 @@ import (
 
 // What is read of a request at most. Those of receivers have 100 to 300 bytes.
 const (
-	maxRemoteLine   = 2 << 10
-	maxRemoteFields = 50
-	maxRemoteBody   = 64 << 10
+	maxLine   = 2 << 10
+	maxFields = 50
+	maxBody   = 64 << 10
 	// maxAssignments is how many properties may be set at once.
 	maxAssignments = 16
 )
 
-var errRemote = errors.New("no request of a remote control")
+var errRequest = errors.New("no request of a remote control")
 
-// A remoteRequest is a request of HTTP as receivers send it: 1.0 or 1.1, in
+// A request is a request of HTTP as receivers send it: 1.0 or 1.1, in
 // either case, often without a Host.
-type remoteRequest struct {
+type request struct {
 	method string // in upper case
 	path   string // decoded
 	query  string // as it came
@@ -34,29 +34,29 @@ type remoteRequest struct {
 	more   bool   // the receiver may ask again on this connection
 }
 
-// readRemote reads the next request. At the orderly end it returns io.EOF.
-func readRemote(br *bufio.Reader) (remoteRequest, error) {
-	line, err := remoteLine(br)
+// readRequest reads the next request. At the orderly end it returns io.EOF.
+func readRequest(br *bufio.Reader) (request, error) {
+	line, err := readLine(br)
 	if err != nil {
-		return remoteRequest{}, err
+		return request{}, err
 	}
 	words := strings.Fields(line)
-	if len(words) != 3 || !hasPrefixFold(words[2], "HTTP/1.") {
-		return remoteRequest{}, fmt.Errorf("%w: %.60q", errRemote, line)
+	if len(words) != 3 || !strings.HasPrefix(strings.ToUpper(words[2]), "HTTP/1.") {
+		return request{}, fmt.Errorf("%w: %.60q", errRequest, line)
 	}
 	u, err := url.ParseRequestURI(words[1])
 	if err != nil {
-		return remoteRequest{}, fmt.Errorf("%w: %.60q", errRemote, words[1])
+		return request{}, fmt.Errorf("%w: %.60q", errRequest, words[1])
 	}
-	r := remoteRequest{method: strings.ToUpper(words[0]), path: u.Path, query: u.RawQuery, more: !strings.EqualFold(words[2], "HTTP/1.0")}
+	r := request{method: strings.ToUpper(words[0]), path: u.Path, query: u.RawQuery, more: !strings.EqualFold(words[2], "HTTP/1.0")}
 	return r, r.readFields(br)
 }
 
 // readFields reads the header, and passes over the body.
-func (r *remoteRequest) readFields(br *bufio.Reader) error {
+func (r *request) readFields(br *bufio.Reader) error {
 	body := 0
-	for range maxRemoteFields {
-		line, err := remoteLine(br)
+	for range maxFields {
+		line, err := readLine(br)
 		if err != nil {
 			return unexpected(err)
 		}
@@ -76,14 +76,14 @@ func (r *remoteRequest) readFields(br *bufio.Reader) error {
 		case "connection":
 			r.more = r.more && !strings.EqualFold(value, "close")
 		case "transfer-encoding":
-			return fmt.Errorf("%w: a body in pieces", errRemote)
+			return fmt.Errorf("%w: a body in pieces", errRequest)
 		case "content-length":
-			if body, err = strconv.Atoi(value); err != nil || body < 0 || body > maxRemoteBody {
-				return fmt.Errorf("%w: a body of %.20q bytes", errRemote, value)
+			if body, err = strconv.Atoi(value); err != nil || body < 0 || body > maxBody {
+				return fmt.Errorf("%w: a body of %.20q bytes", errRequest, value)
 			}
 		}
 	}
-	return fmt.Errorf("%w: more than %d lines", errRemote, maxRemoteFields)
+	return fmt.Errorf("%w: more than %d lines", errRequest, maxFields)
 }
 
 func unexpected(err error) error {
@@ -93,12 +93,12 @@ func unexpected(err error) error {
 	return err
 }
 
-// remoteLine reads a line without its end.
-func remoteLine(br *bufio.Reader) (string, error) {
+// readLine reads a line without its end.
+func readLine(br *bufio.Reader) (string, error) {
 	b, err := br.ReadSlice('\n')
 	switch {
-	case errors.Is(err, bufio.ErrBufferFull) || len(b) > maxRemoteLine:
-		return "", fmt.Errorf("%w: a line of more than %d bytes", errRemote, maxRemoteLine)
+	case errors.Is(err, bufio.ErrBufferFull) || len(b) > maxLine:
+		return "", fmt.Errorf("%w: a line of more than %d bytes", errRequest, maxLine)
 	case err == io.EOF && len(b) > 0:
 		return "", io.ErrUnexpectedEOF
 	case err != nil:
@@ -107,24 +107,24 @@ func remoteLine(br *bufio.Reader) (string, error) {
 	return strings.TrimRight(string(b), "\r\n"), nil
 }
 
-// remoteProperty is a question that shairport-sync asks each second. Who answers
-// it with 400 has buttons and no more; with 404, five times, it takes the sender
-// for deaf and offers no remote control any more (its dacp.c).
-const remoteProperty = "/ctrl-int/1/getproperty"
+// question is what shairport-sync asks each second. Who answers it with 400 has
+// buttons and no more; with 404, five times, it takes the sender for deaf and
+// offers no remote control any more (its dacp.c).
+const question = "/ctrl-int/1/getproperty"
 
-// remoteVerbs are the buttons, by what stands behind /ctrl-int/1/.
-var remoteVerbs = map[string]string{
-	"play": RemotePlay, "pause": RemotePause, "discrete-pause": RemotePause, "playpause": RemotePlayPause,
-	"stop": RemoteStop, "playresume": RemotePlayResume, "nextitem": RemoteNext, "previtem": RemotePrevious,
-	"beginff": RemoteFastForward, "beginrew": RemoteRewind, "volumeup": RemoteVolumeUp,
-	"volumedown": RemoteVolumeDown, "mutetoggle": RemoteMuteToggle, "shuffle_songs": RemoteShuffle,
+// verbs are the buttons, by what stands behind /ctrl-int/1/.
+var verbs = map[string]string{
+	"play": Play, "pause": Pause, "discrete-pause": Pause, "playpause": PlayPause,
+	"stop": Stop, "playresume": PlayResume, "nextitem": Next, "previtem": Previous,
+	"beginff": FastForward, "beginrew": Rewind, "volumeup": VolumeUp,
+	"volumedown": VolumeDown, "mutetoggle": MuteToggle, "shuffle_songs": Shuffle,
 }
 
 // said returns what a request says. It is false for what we do not answer:
 // mostly questions, whose answers would make receivers expect all of iTunes.
-func (r remoteRequest) said() ([]Remote, bool) {
+func (r request) said() ([]Remote, bool) {
 	verb, ours := strings.CutPrefix(r.path, "/ctrl-int/1/")
-	if kind := remoteVerbs[verb]; ours && kind != "" {
+	if kind := verbs[verb]; ours && kind != "" {
 		return []Remote{{Kind: kind}}, true
 	}
 	if !ours || verb != "setproperty" {
@@ -149,11 +149,11 @@ func property(name, value string) (Remote, bool) {
 	}
 	switch name {
 	case "dmcp.device-volume":
-		return Remote{Kind: RemoteVolume, Level: parameter.Level(v)}, true
+		return Remote{Kind: Volume, Level: parameter.Level(v)}, true
 	case "dmcp.volume":
-		return Remote{Kind: RemoteVolume, Level: min(max(v/100, 0), 1)}, true
+		return Remote{Kind: Volume, Level: min(max(v/100, 0), 1)}, true
 	case "dmcp.device-prevent-playback", "dmcp.device-busy":
-		return Remote{Kind: RemoteBusy, Busy: v != 0}, true
+		return Remote{Kind: Busy, Busy: v != 0}, true
 	}
 	return Remote{}, false
 }
