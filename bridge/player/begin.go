@@ -212,7 +212,7 @@ func (p *Player) place() {
 // time, and ours, has waited until now.
 func (p *Player) begun(ctx context.Context) {
 	b := p.main
-	if b == nil || b.began || b.part == nil || p.show == nil || p.state.Status == Buffering || !p.show.heard(b) {
+	if b == nil || b.began || b.part == nil || p.show == nil || p.state.Status == Buffering && !p.away || !p.show.heard(b) {
 		return
 	}
 	b.began = true

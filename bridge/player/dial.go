@@ -67,6 +67,9 @@ func (p *Player) dialled(ctx context.Context, r result[Session]) {
 	case p.main == nil: // it was only to be ready
 		p.owe()
 		return
+	case p.show == nil && !p.hopeless():
+		p.beginWithout(ctx, r.err)
+		return
 	default:
 		p.fail(r.err)
 		return

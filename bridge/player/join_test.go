@@ -3,6 +3,7 @@ package player_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -240,5 +241,102 @@ func TestAHungMemberHoldsUpNobody(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		expect(t, "kitchen", all[0].session(0).Samples(), streamtest.Samples(0, 2*second+1), streamtest.Samples(0, second))
+	})
+}
+
+// withoutLeader has a hall and a bath join a kitchen that has no session, and
+// plays in it. It returns the error of the answer, and how long that took.
+func withoutLeader(t *testing.T, all []*house) (err error, took time.Duration) {
+	for _, h := range all[1:] {
+		h.must(player.Join{Leader: all[0].player})
+	}
+	all[0].put("music", 20*second)
+	began := time.Now()
+	err = <-all[0].ask(player.Play{File: "music"})
+	return err, time.Since(began)
+}
+
+func TestALeaderThatIsAwayDoesNotKeepItsMembersFromPlaying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := rooms(t, nil, "kitchen", "hall", "bath")
+		kitchen, away := all[0], errors.New("nobody is at home")
+		there := kitchen.receiver
+		kitchen.set(func() { kitchen.receiver = func() (player.Session, error) { return nil, away } })
+		err, took := withoutLeader(t, all)
+		if !errors.Is(err, away) || !strings.Contains(err.Error(), "kitchen: nobody is at home") {
+			t.Errorf("got %v, want that nobody is in the kitchen", err)
+		}
+		if took != time.Second {
+			t.Errorf("heard after %v, want 1s", took)
+		}
+		time.Sleep(4 * time.Second)
+		kitchen.set(func() { kitchen.receiver = there })
+		back := time.Now()
+		time.Sleep(5 * time.Second)
+		if got := kitchen.state(); got.Status != player.Playing || got.Problem != (player.Problem{}) {
+			t.Errorf("5s after its return: got %+v, want it playing", got)
+		}
+		sound := kitchen.session(0).Sound()
+		if len(sound) == 0 || sound[0].At.Sub(back) > 5*time.Second {
+			t.Fatal("the kitchen was not heard within 5s after its return")
+		}
+		time.Sleep(15 * time.Second)
+		inStep(t, 20*second, all[1:]...)
+		together(t, all[1].instants(), kitchen.instants())
+	})
+}
+
+func TestASlowLeaderIsNotWaitedForLongerThanAMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := rooms(t, nil, "kitchen", "hall")
+		all[0].dialTake = 6 * time.Second
+		err, took := withoutLeader(t, all)
+		if !errors.Is(err, player.ErrLate) {
+			t.Errorf("got %v, want that the kitchen is late", err)
+		}
+		if took != 4*time.Second {
+			t.Errorf("heard after %v, want the 3s that are waited, and 1s", took)
+		}
+		time.Sleep(25 * time.Second)
+		inStep(t, 20*second, all[1])
+		together(t, all[1].instants(), all[0].instants())
+		if n := len(all[0].instants()); n < 15*second {
+			t.Errorf("the kitchen heard %d frames, want those of 15s at least", n)
+		}
+	})
+}
+
+func TestALeaderWithoutAnybodyFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := errors.New("nobody is at home")
+		all := rooms(t, func(h *house) { h.receiver = func() (player.Session, error) { return nil, away } }, "kitchen", "hall")
+		if err, _ := withoutLeader(t, all); !errors.Is(err, away) {
+			t.Errorf("got %v, want %v", err, away)
+		}
+		if got := all[0].state(); got.Status != player.Idle || got.Problem.Message != away.Error() {
+			t.Errorf("the kitchen: got %+v, want it idle and why", got)
+		}
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		if got := all[0].state().Status; got != player.Idle {
+			t.Errorf("a minute later: got %v, want idle", got)
+		}
+	})
+}
+
+func TestALeaderThatIsLostAtOnceDoesNotEndTheGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := rooms(t, nil, "kitchen", "hall")
+		all[1].must(player.Join{Leader: all[0].player})
+		all[0].put("music", 20*second)
+		answer := all[0].ask(player.Play{File: "music"})
+		time.Sleep(300 * time.Millisecond)
+		all[0].session(0).hangUp(errCut)
+		if err := <-answer; !errors.Is(err, errCut) {
+			t.Errorf("got %v, want that the kitchen was cut", err)
+		}
+		time.Sleep(25 * time.Second)
+		inStep(t, 20*second, all[1])
+		together(t, all[1].instants(), all[0].instants())
 	})
 }

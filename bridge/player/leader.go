@@ -138,6 +138,7 @@ func (p *Player) summon() {
 			waits = true
 		}
 	}
+	waits = waits || len(p.roster) > 0 && p.session == nil && !p.conducts()
 	if !waits || p.show != nil {
 		return
 	}
@@ -161,10 +162,10 @@ func (p *Player) invite(g *guest, volume *float64) {
 
 // assembled tells whether there is all that the first packet waits for.
 func (p *Player) assembled() bool {
-	if !p.conducts() && p.session == nil {
+	there := p.session != nil
+	if !there && !p.conducts() && !p.away {
 		return false
 	}
-	there := !p.conducts()
 	for _, g := range p.roster {
 		switch {
 		case g.loan != nil:
@@ -179,13 +180,25 @@ func (p *Player) assembled() bool {
 // mustered begins without those who are late.
 func (p *Player) mustered(ctx context.Context) {
 	p.muster.off()
+	if p.main != nil && p.show == nil && p.dialing != nil && p.called == nil && len(p.loans()) > 0 {
+		p.away, p.cause = true, ErrLate // our own speaker is one of them
+	}
+	p.goAhead(ctx)
+}
+
+// beginWithout lets the members hear what our own speaker cannot, which joins
+// them when it can.
+func (p *Player) beginWithout(ctx context.Context, err error) {
+	p.cfg.Logger.Warn().Err(err).Msg("no session; the members of the group begin without it")
+	p.away, p.cause = true, err
+	p.redial.set(redialSeldom)
 	p.goAhead(ctx)
 }
 
 // goAhead begins once all are there that can be, or gives up if nobody can be.
 func (p *Player) goAhead(ctx context.Context) {
 	p.sound(ctx)
-	if p.conducts() && p.main != nil && p.show == nil && p.hopeless() {
+	if (p.conducts() || p.away) && p.main != nil && p.show == nil && p.hopeless() {
 		p.fail(p.despair())
 	}
 }
@@ -197,6 +210,9 @@ func (p *Player) hopeless() bool {
 
 // despair is why nobody hears anything.
 func (p *Player) despair() error {
+	if p.away {
+		return p.cause
+	}
 	for _, g := range p.roster {
 		if g.err != nil {
 			return g.err
@@ -367,6 +383,9 @@ func (p *Player) disbandLater() {
 // turnout says which members do not hear what is heard; nil: all do.
 func (p *Player) turnout() error {
 	var missing []Absence
+	if p.away {
+		missing = append(missing, Absence{p.cfg.Name, p.cause})
+	}
 	for _, g := range p.roster {
 		switch {
 		case g.loan != nil:

@@ -65,7 +65,7 @@ func (p *Player) condemn(ctx context.Context) {
 // sender has taken is not fought for.
 func (p *Player) lose(ctx context.Context, err error) {
 	again := !p.absent.since.IsZero() && time.Since(p.absent.since) < trust
-	if again && len(p.loans()) > 0 && !takenOver(err) { // the members go on
+	if p.show != nil && (again || !p.main.began && !p.warm) && len(p.loans()) > 0 && !takenOver(err) { // the members go on
 		p.detach(ctx)
 		p.awayAgain(err)
 		return
@@ -85,7 +85,7 @@ func (p *Player) lose(ctx context.Context, err error) {
 // awayAgain dials again in a while, because members of the group go on.
 func (p *Player) awayAgain(err error) {
 	p.cfg.Logger.Info().Err(err).Msg("the session is lost; the members of the group go on")
-	p.away = true
+	p.away, p.cause = true, err
 	p.look.off()
 	p.state.Status, p.state.Confidence = Buffering, ""
 	p.redial.set(redialSeldom)
@@ -94,7 +94,12 @@ func (p *Player) awayAgain(err error) {
 // rejoin lets what is heard be heard on another session, from where it is by
 // now.
 func (p *Player) rejoin(ctx context.Context) {
-	p.away, p.absent.since = false, time.Now()
+	p.away = false
+	if p.show == nil { // it has not begun yet
+		p.sound(ctx)
+		return
+	}
+	p.absent.since = time.Now()
 	if p.paused { // it joins when that is over
 		return
 	}
