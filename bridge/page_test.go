@@ -67,8 +67,8 @@ func (h *house) measures(lines ...string) {
 
 func TestMetricsCountWhatWasPlayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, rx := build(t, withPage(t), raoptest.Config{Drop: func(n int) bool { return n == 20 }})
-		h.tone("tone.wav", 2)
+		h, rx := build(t, withPage(t), raoptest.Config{Drop: func(n int) bool { return n == 700 }})
+		h.tone("tone.wav", 4) // of which only the first packets are sent twice
 		h.measures(`airplay2mqtt_streams_total{device="kitchen"} 0`, `airplay2mqtt_dials_total{device="kitchen"} 0`,
 			"airplay2mqtt_broker_connected 1", "airplay2mqtt_broker_reconnects_total 0", `airplay2mqtt_device_online{device="kitchen"} 1`)
 		h.say("kitchen/play_file", `{"path":"tone.wav","transaction":"t"}`)

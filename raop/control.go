@@ -78,7 +78,7 @@ func (r *resender) handle(b []byte, from net.Addr) {
 	}
 	r.s.mu.Lock()
 	r.s.counts.ResendAsked += uint64(q.Count)
-	r.s.again.asked(min(q.Count, ringLimit), now)
+	r.s.again.asked(min(q.Count, ringLimit), r.s.beat.seq, now)
 	r.s.mu.Unlock()
 	if q.Count >= storm {
 		r.s.syncSoon()

@@ -97,6 +97,7 @@ type beat struct {
 	room      int       // how many packets it holds
 	sync      syncPlan
 	used      time.Time // when something was sent, or begun
+	over      bool      // the last packet was sent: no other shows what is missing
 
 	silence    bool  // what is sent is silence of ours, until silenceEnd
 	silenceEnd int64 // a frame of the line
@@ -199,7 +200,7 @@ func (s *Session) Start(ctx context.Context, tl stream.Timeline) error {
 	}
 	b.line = line{tl: tl, base: b.nextBase(tl.Time)}
 	b.next, b.end = b.line.base, tl.Frame
-	b.begun, b.running, b.marker, b.silence, b.used, b.count = true, true, true, false, now, 0
+	b.begun, b.running, b.marker, b.silence, b.over, b.used, b.count = true, true, true, false, false, now, 0
 	lead := tl.Time.Add(s.offset).Sub(now)
 	b.announced = s.announce(lead)
 	b.remember(lead)
@@ -308,6 +309,10 @@ func (s *Session) stampNow(p stream.Packet, now time.Time) []byte {
 	b.sent, b.marker, b.used = true, false, now
 	s.counts.Packets++
 	s.again.sent()
+	if b.over = p.Last; b.over {
+		s.again.end(b.seq)
+		wake(s.wakeSync)
+	}
 	return packet
 }
 
@@ -321,7 +326,7 @@ func (s *Session) Flush(ctx context.Context) error {
 	if b.running {
 		s.tags.pause(b.line.later(s.offset).tl.FrameAt(time.Now()))
 	}
-	b.running, b.sent, b.silence, b.used = false, false, false, time.Now()
+	b.running, b.sent, b.silence, b.over, b.used = false, false, false, false, time.Now()
 	b.ring.Forget()
 	s.mu.Unlock()
 	if !sent {

@@ -68,6 +68,9 @@ func (s *Session) tellSyncs() {
 		case <-timer.C:
 		}
 		wait := s.tellSync(buf)
+		if s.remind(time.Now()) {
+			wait = min(wait, remindBetween)
+		}
 		timer.Reset(wait)
 	}
 }

@@ -103,7 +103,7 @@ func (s *Stream) mark(now time.Time, frame, at int64, state State) {
 // send encodes the packet once and gives it to every sink that is ready.
 func (s *Stream) send() {
 	s.payload = alac.AppendVerbatim(s.payload[:0], s.pcm[:])
-	p := Packet{Frame: s.next, Payload: s.payload}
+	p := Packet{Frame: s.next, Payload: s.payload, Last: s.marked == Ended && s.left == 0}
 	s.next += packet
 	s.head.sent.Store(s.next)
 	for _, m := range slices.Backward(s.members) {

@@ -14,6 +14,8 @@ type Packet struct {
 	// Payload is shared and reused: it is valid, and must not be changed,
 	// until WritePacket returns. A sink copies what it keeps.
 	Payload []byte
+	// Last says that none follows, unless there is another Start.
+	Last bool
 }
 
 // A Sink takes packets and lets them be heard on time; a session with a

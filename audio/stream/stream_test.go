@@ -386,3 +386,30 @@ func TestCallsToAStreamThatDoesNotRunCanBeLeft(t *testing.T) {
 		}
 	})
 }
+
+func TestTheLastPacketSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		speaker := &parting{Speaker: new(streamtest.Speaker)}
+		if err := stream.Play(t.Context(), streamtest.Sound(second), speaker); err != nil {
+			t.Fatalf("Play: got %v, want nil", err)
+		}
+		if n := len(speaker.Packets()); !slices.Equal(speaker.at, []int{n - 1}) {
+			t.Errorf("packets %v of %d said that they were the last", speaker.at, n)
+		}
+	})
+}
+
+// A parting notes which packets say that they are the last.
+type parting struct {
+	*streamtest.Speaker
+	packets int
+	at      []int
+}
+
+func (l *parting) WritePacket(p stream.Packet) error {
+	if p.Last {
+		l.at = append(l.at, l.packets)
+	}
+	l.packets++
+	return l.Speaker.WritePacket(p)
+}
