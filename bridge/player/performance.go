@@ -160,8 +160,14 @@ func (f *performance) ear() int64 { return nearest(f.stream.Elapsed()) }
 // look looks at the part of a playback.
 func (f *performance) look(b *playback) look { return f.medley.look(b.part, f.ear()) }
 
-// place returns how far into a playback's sound the ear is.
-func (f *performance) place(b *playback) time.Duration { return lasting(f.look(b).place) }
+// place returns how far into a playback's sound the ear is. One that is still
+// being opened will be heard from where it is to begin.
+func (f *performance) place(b *playback) time.Duration {
+	if b.part == nil {
+		return b.request.Start
+	}
+	return lasting(f.look(b).place)
+}
 
 // heard tells whether the first frame of a playback has been heard. If others
 // were before it, that is known a frame later.

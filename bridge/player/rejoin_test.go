@@ -122,6 +122,27 @@ func TestASessionIsNotDialledForEver(t *testing.T) {
 	})
 }
 
+func TestASessionComesBackWhileTheNextSoundIsOpened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := build(t, nil)
+		h.put("music", 5*second)
+		h.put("next", 5*second)
+		h.must(player.Play{File: "music"})
+		h.set(func() { h.openTake, h.dialTake = 10*time.Second, 3*time.Second })
+		next := h.ask(player.Play{File: "next", Enqueue: player.EnqueueAdd})
+		time.Sleep(4 * time.Second)
+		h.session(0).hangUp(errCut)
+		if err := <-next; err != nil {
+			t.Errorf("next: got %v, want nil", err)
+		}
+		time.Sleep(6 * time.Second)
+		expect(t, "the second session", h.session(1).Samples(), streamtest.Samples(0, 5*second))
+		if got := h.state().Status; got != player.Idle {
+			t.Errorf("status: got %v, want idle", got)
+		}
+	})
+}
+
 func TestASpeakerThatIsSwitchedOffAndOnIsHeardAgain(t *testing.T) {
 	for _, test := range []struct {
 		name string
