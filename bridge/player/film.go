@@ -67,6 +67,7 @@ const raisePatience = 20 * time.Second
 type screen struct {
 	raising *child[Showing] // told to play; nil: nothing is
 	showing Showing         // nil: nothing
+	asked   time.Time       // when it was told something last: what it said before is past
 }
 
 // A feature is a film in the place of sound: the source of a track that has
@@ -188,7 +189,7 @@ func (p *Player) shown(ctx context.Context, r result[Showing]) {
 		p.applyVolume(ctx, p.main.request.Volume)
 	}
 	if p.paused {
-		if err := p.call(ctx, p.showing.Pause); err != nil {
+		if err := p.direct(ctx, p.showing.Pause); err != nil {
 			p.miss(ctx, err)
 		}
 	}
@@ -209,6 +210,8 @@ func (p *Player) scene(ctx context.Context, s Scene, more bool) {
 	case !more:
 		p.credits(ctx, p.showing.Err())
 		return
+	case !s.At.After(p.asked):
+		return
 	case s.Status == Playing && !b.began:
 		b.began = true
 		defer func() {
@@ -228,6 +231,12 @@ func (p *Player) scene(ctx context.Context, s Scene, more bool) {
 	if most := b.request.MaxDuration; most > 0 && b.began && s.Position-b.request.Start >= most {
 		p.credits(ctx, nil)
 	}
+}
+
+// direct tells the film to do something.
+func (p *Player) direct(ctx context.Context, do func(context.Context) error) error {
+	p.asked = time.Now()
+	return p.call(ctx, do)
 }
 
 // projected is where the state says that the film is at some time.
@@ -277,7 +286,7 @@ func (p *Player) dim() {
 // pauseFilm stops the film where it is.
 func (p *Player) pauseFilm(ctx context.Context) error {
 	if p.showing != nil {
-		if err := p.call(ctx, p.showing.Pause); err != nil {
+		if err := p.direct(ctx, p.showing.Pause); err != nil {
 			return err
 		}
 	}
@@ -293,7 +302,7 @@ func (p *Player) pauseFilm(ctx context.Context) error {
 // resumeFilm goes on after a pause.
 func (p *Player) resumeFilm(ctx context.Context) error {
 	if p.showing != nil {
-		if err := p.call(ctx, p.showing.Resume); err != nil {
+		if err := p.direct(ctx, p.showing.Resume); err != nil {
 			return err
 		}
 	}
@@ -307,7 +316,7 @@ func (p *Player) seekFilm(ctx context.Context, to time.Duration) error {
 		return audio.ErrNotSeekable
 	}
 	to = min(max(to, 0), p.state.Duration)
-	if err := p.call(ctx, func(ctx context.Context) error { return p.showing.Seek(ctx, to) }); err != nil {
+	if err := p.direct(ctx, func(ctx context.Context) error { return p.showing.Seek(ctx, to) }); err != nil {
 		return err
 	}
 	p.state.Position, p.state.Since = to, time.Now()
