@@ -76,12 +76,17 @@ func together(t *testing.T, whole, some []streamtest.Instant) {
 	frame := func(i streamtest.Instant) int64 { // of the time, for times are rounded
 		return int64(math.Round(i.At.Sub(whole[0].At).Seconds() * second))
 	}
-	at := map[int64][2]int16{}
-	for _, i := range whole {
-		at[frame(i)] = i.Sample
+	at := make([]*streamtest.Instant, frame(whole[len(whole)-1])+1)
+	for n := range whole {
+		at[frame(whole[n])] = &whole[n]
 	}
 	for _, i := range some {
-		if want, ok := at[frame(i)]; !ok || want != i.Sample {
+		n := frame(i)
+		if n < 0 || n >= int64(len(at)) || at[n] == nil {
+			t.Errorf("at %v: heard %v, the other nothing", i.At, i.Sample)
+			return
+		}
+		if want := at[n].Sample; want != i.Sample {
 			t.Errorf("at %v: heard %v, the other %v", i.At, i.Sample, want)
 			return
 		}

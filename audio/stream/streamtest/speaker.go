@@ -30,8 +30,8 @@ type Speaker struct {
 	starts  []Started
 	flushes []time.Time
 	packets []Arrival
-	pcm     []int16 // of all packets, 704 samples each
-	current int     // the first packet of the timeline that can still be flushed
+	payload []byte // of all packets, decoded when somebody asks what was heard
+	current int    // the first packet of the timeline that can still be flushed
 	broken  bool
 }
 
@@ -115,12 +115,10 @@ func (s *Speaker) WritePacket(p stream.Packet) error {
 	if err := s.follows(p.Frame); err != nil {
 		return err
 	}
-	n := len(s.pcm)
-	s.pcm = slices.Grow(s.pcm, 2*alac.FramesPerPacket)[:n+2*alac.FramesPerPacket]
-	frames, err := alac.DecodeVerbatim(s.pcm[n:], p.Payload)
-	if err != nil || frames != alac.FramesPerPacket {
-		return fmt.Errorf("a packet of %d frames: %v", frames, err)
+	if len(p.Payload) != alac.PacketSize {
+		return fmt.Errorf("a packet of %d bytes", len(p.Payload))
 	}
+	s.payload = append(s.payload, p.Payload...)
 	s.packets = append(s.packets, Arrival{At: time.Now(), Frame: p.Frame, Heard: s.tl.At(p.Frame), tl: s.tl})
 	return nil
 }
@@ -171,18 +169,27 @@ func (s *Speaker) Heard() []Instant {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	var heard []Instant
+	heard := make([]Instant, 0, len(s.packets)*alac.FramesPerPacket)
 	for i, p := range s.packets {
+		pcm := decode(s.payload[i*alac.PacketSize:][:alac.PacketSize])
 		for n := range alac.FramesPerPacket {
 			at := p.tl.At(p.Frame + int64(n))
 			if at.Before(p.At) || at.After(now) || !p.cut.IsZero() && at.After(p.cut) {
 				continue
 			}
-			pcm := s.pcm[2*(i*alac.FramesPerPacket+n):]
-			heard = append(heard, Instant{At: at, Sample: [2]int16{pcm[0], pcm[1]}})
+			heard = append(heard, Instant{At: at, Sample: [2]int16{pcm[2*n], pcm[2*n+1]}})
 		}
 	}
 	return heard
+}
+
+// decode returns the samples of a packet, left and right in turn. A packet that
+// cannot be decoded is a bug of the stream.
+func decode(payload []byte) (pcm [2 * alac.FramesPerPacket]int16) {
+	if frames, err := alac.DecodeVerbatim(pcm[:], payload); err != nil || frames != alac.FramesPerPacket {
+		panic(fmt.Sprintf("streamtest: a packet of %d frames: %v", frames, err))
+	}
+	return pcm
 }
 
 // Sound returns the frames that have been heard so far and were not silence.
