@@ -80,32 +80,55 @@ func open(t *testing.T, tune interop.Sound) audio.Track {
 }
 
 // run plays a sound beside the test, which waits for its end.
-func run(t *testing.T, tune interop.Sound, sinks ...stream.Sink) *stream.Stream {
+func run(t *testing.T, tune interop.Sound, sinks ...stream.Sink) (s *stream.Stream, ended <-chan error) {
 	t.Helper()
-	s := stream.New(open(t, tune), stream.Config{}, sinks...)
+	s = stream.New(open(t, tune), stream.Config{}, sinks...)
 	ctx, cancel := context.WithCancel(t.Context())
-	go s.Run(ctx)
+	said := make(chan error, 1)
+	go func() { said <- s.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-s.Done() })
-	return s
+	return s, said
 }
 
 var kinds = []airplay.Kind{airplay.Realtime, airplay.Buffered}
 
-func TestBothKindsOfSoundAreHeardFrameForFrame(t *testing.T) {
+func TestBothKindsOfSoundAreHeardFrameForFrameAndSoon(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(string(kind), func(t *testing.T) {
 			w := newWing(t)
-			tune := interop.Noise(70, 3*time.Second)
-			ear := w.Salon.Listen()
+			const lead = time.Second // of a stream that is not told another
+			tune := interop.Noise(70, 1500*time.Millisecond)
+			told := time.Now()
 			s := w.dial(w.Salon, airplay.Config{Kind: kind})
+			dialled := time.Since(told)
 			if got, want := s.Facts(), (airplay.Facts{Timing: airplay.PTP, Kind: kind}); got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
-			if err := stream.Play(t.Context(), open(t, tune), s); err != nil {
+			if err := s.SetTags(t.Context(), audio.Tags{Title: "Aria of " + string(kind)}); err != nil {
 				t.Fatal(err)
 			}
-			heard := ear.Hear(t, tune, interop.Exactly)
-			interop.Note(t, "AirPlay 2, "+string(kind)+": latest packet after its time", milliseconds(heard.Jitter()), "")
+			var late [3]time.Duration
+			var jitter time.Duration
+			for i := range late {
+				ear, sound := w.Salon.Listen(), open(t, tune)
+				begun := time.Now()
+				if err := stream.Play(t.Context(), sound, s); err != nil {
+					t.Fatal(err)
+				}
+				heard := ear.Hear(t, tune, interop.Exactly)
+				late[i], jitter = heard.Line().Sub(begun)-lead, max(jitter, heard.Jitter())
+			}
+			w.Salon.Metadata.Wait(t, told, "minm", func(data string) bool { return data == "Aria of "+string(kind) })
+			interop.Note(t, "AirPlay 2, "+string(kind)+": dialled, cold", milliseconds(dialled), "")
+			interop.Note(t, "AirPlay 2, "+string(kind)+": latest packet after its time", milliseconds(jitter), "")
+			interop.Note(t, "AirPlay 2, "+string(kind)+": command to sound beyond 1 s",
+				fmt.Sprintf("%s cold, then %s, %s", milliseconds(dialled+late[0]), milliseconds(late[1]), milliseconds(late[2])), "1.2 s cold, 0.3 s warm")
+			if cold := dialled + late[0]; cold > 1200*time.Millisecond {
+				t.Errorf("cold: got %v, want 1.2 s at most", cold)
+			}
+			if late[0] > 300*time.Millisecond || min(late[1], late[2]) > 300*time.Millisecond {
+				t.Errorf("once dialled: got %v, want 0.3 s at most", late)
+			}
 		})
 	}
 }
@@ -128,45 +151,13 @@ func TestSessionThatWaitedIsHeard(t *testing.T) {
 	}
 }
 
-func TestSoundComesSoonFromAirPlay2(t *testing.T) {
-	for _, kind := range kinds {
-		t.Run(string(kind), func(t *testing.T) {
-			w := newWing(t)
-			const lead = time.Second // of a stream that is not told another
-			tune := interop.Noise(71, time.Second)
-			track := func() audio.Track { return open(t, tune) }
-			var late [3]time.Duration
-			begun := time.Now()
-			s := w.dial(w.Salon, airplay.Config{Kind: kind})
-			for i := range late {
-				ear, sound := w.Salon.Listen(), track()
-				if i > 0 {
-					begun = time.Now()
-				}
-				if err := stream.Play(t.Context(), sound, s); err != nil {
-					t.Fatal(err)
-				}
-				late[i] = ear.Hear(t, tune, interop.Exactly).Line().Sub(begun) - lead
-			}
-			interop.Note(t, "AirPlay 2, "+string(kind)+": command to sound beyond 1 s",
-				fmt.Sprintf("%s cold, then %s, %s", milliseconds(late[0]), milliseconds(late[1]), milliseconds(late[2])), "1.2 s cold, 0.3 s warm")
-			if late[0] > 1200*time.Millisecond {
-				t.Errorf("cold: got %v, want 1.2 s at most", late[0])
-			}
-			if warm := min(late[1], late[2]); warm > 300*time.Millisecond {
-				t.Errorf("warm: got %v, want 0.3 s at most", warm)
-			}
-		})
-	}
-}
-
 func TestAirPlay2PausesAndGoesOn(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(string(kind), func(t *testing.T) {
 			w := newWing(t)
-			tune := interop.Noise(72, 10*time.Second)
+			tune := interop.Noise(72, 4*time.Second)
 			ear := w.Salon.Listen()
-			s := run(t, tune, w.dial(w.Salon, airplay.Config{Kind: kind}))
+			s, ended := run(t, tune, w.dial(w.Salon, airplay.Config{Kind: kind}))
 			ear.Hear(t, tune[:44100], interop.Exactly)
 
 			at := time.Now()
@@ -182,11 +173,15 @@ func TestAirPlay2PausesAndGoesOn(t *testing.T) {
 			if err := s.Resume(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(2 * time.Second)
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			w.Salon.Silent(t, again, 300*time.Millisecond)
 			after := again.Runs(tune)
-			if len(before) != 1 || len(after) != 1 {
+			if len(before) != 1 || len(after) != 1 || after[0].Sound+after[0].Frames != len(tune) {
 				t.Fatalf("before the pause was heard %s; after it %s", interop.Describe(before, tune), interop.Describe(after, tune))
 			}
+			// What came out before it was heard comes out again.
 			twice := before[0].Sound + before[0].Frames - after[0].Sound
 			interop.Note(t, "AirPlay 2, "+string(kind)+": frames heard twice by a pause, or lost if negative", fmt.Sprint(twice), "-4410 to 13230")
 			interop.Note(t, "AirPlay 2, "+string(kind)+": sound goes on after a pause for", milliseconds(silent), "300 ms at most")

@@ -62,7 +62,7 @@ func TestChimeIsHeardAtOnce(t *testing.T) {
 }
 
 func TestMusicIsABedForAChime(t *testing.T) {
-	music, bell := interop.Noise(71, 14*time.Second), interop.Noise(72, time.Second)
+	music, bell := interop.Noise(71, 7*time.Second), interop.Noise(72, time.Second)
 	h := ringing(t, bell, music)
 	ear := h.kitchen.Listen()
 	h.order(t, "play_file", `{"path":"music.wav","volume":50}`)
@@ -70,6 +70,7 @@ func TestMusicIsABedForAChime(t *testing.T) {
 	at := h.order(t, "chime", `{"chime":"bell","volume":60}`)
 	h.client.Wait(t, at, "airplay/kitchen/event", moment, func(p string) bool { return strings.Contains(p, "announcement_finished") })
 	h.client.State(t, at, "kitchen", 20*time.Second, func(s interop.State) bool { return s.State == "idle" })
+	h.kitchen.Silent(t, ear, 200*time.Millisecond)
 	recording := ear.Recorded()
 	runs := interop.Runs(recording, music)
 	if len(runs) != 2 {
@@ -132,7 +133,7 @@ func TestMusicIsABedForAChime(t *testing.T) {
 }
 
 func TestMusicIsInterruptedForAChime(t *testing.T) {
-	music, bell := interop.Noise(73, 8*time.Second), interop.Noise(74, time.Second)
+	music, bell := interop.Noise(73, 6*time.Second), interop.Noise(74, time.Second)
 	h := ringing(t, bell, music)
 	ear := h.kitchen.Listen()
 	h.order(t, "play_file", "music.wav")
@@ -142,6 +143,7 @@ func TestMusicIsInterruptedForAChime(t *testing.T) {
 	rung.Hear(t, bell, interop.Exactly)
 	h.client.Wait(t, at, "airplay/kitchen/event", moment, func(p string) bool { return strings.Contains(p, "announcement_finished") })
 	h.client.Status(t, h.client.Status(t, at, "kitchen", "playing").At, "kitchen", "idle")
+	h.kitchen.Silent(t, ear, 200*time.Millisecond)
 	runs := ear.Runs(music)
 	if len(runs) != 2 {
 		t.Fatalf("of the music was heard %s", interop.Describe(runs, music))

@@ -78,7 +78,7 @@ func TestRoomsRingAtOneInstant(t *testing.T) {
 }
 
 func TestOneOfThreeRoomsRingsOverTheMusic(t *testing.T) {
-	music, bell := interop.Noise(82, 10*time.Second), interop.Noise(83, time.Second)
+	music, bell := interop.Noise(82, 7*time.Second), interop.Noise(83, time.Second)
 	h, all := threeRooms(t, bell, music)
 	var ears []*interop.Ear
 	for _, r := range all {
@@ -95,6 +95,7 @@ func TestOneOfThreeRoomsRingsOverTheMusic(t *testing.T) {
 		}
 	}
 	h.client.State(t, at, "all", 20*time.Second, func(s interop.State) bool { return s.State == "idle" })
+	h.kitchen.Silent(t, ears[0], 200*time.Millisecond)
 	recording := ears[0].Recorded()
 	runs := interop.Runs(recording, music)
 	if len(runs) != 2 || runs[1].Sound+runs[1].Frames != len(music) {

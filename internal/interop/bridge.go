@@ -229,8 +229,9 @@ func (h *House) Start(t testing.TB, input io.Reader, args ...string) *Process {
 
 // program is the path of the program under test.
 func (h *House) program(measured bool) string {
+	name := "bridge"
 	if raceEnabled && !measured {
-		return filepath.Join(h.dir, "bridge-race")
+		name = "bridge-race"
 	}
-	return filepath.Join(h.dir, "bridge")
+	return filepath.Join(os.Getenv(envDir), name)
 }

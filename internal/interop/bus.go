@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,8 +47,11 @@ func startBus(dir string) (env []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = bus.until("its socket is there", func() bool {
-		_, err := os.Stat(socket)
+	err = bus.until("it takes connections", func() bool {
+		c, err := net.Dial("unix", socket)
+		if err == nil {
+			c.Close()
+		}
 		return err == nil
 	})
 	return []string{"DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + socket}, err

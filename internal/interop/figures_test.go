@@ -93,7 +93,7 @@ func TestEightStreamsAreSmall(t *testing.T) {
 	}
 	files := map[string][]byte{}
 	for i := range devices {
-		files[devices[i].Slug()+".wav"] = interop.Noise(uint64(63+i), 15*time.Second).WAV()
+		files[devices[i].Slug()+".wav"] = interop.Noise(uint64(63+i), 10*time.Second).WAV()
 	}
 	bridge := house.Bridge(t, interop.BridgeConfig{
 		Broker: house.Broker(t, interop.BrokerConfig{}), Devices: devices, Files: files, Measured: true,
@@ -106,7 +106,7 @@ func TestEightStreamsAreSmall(t *testing.T) {
 		bridge.Client.Status(t, at, d.Slug(), "playing")
 	}
 	before, since := work(t, bridge), time.Now()
-	time.Sleep(8 * time.Second) // what is measured
+	time.Sleep(6 * time.Second) // what is measured
 	minute := (work(t, bridge) - before).Seconds() * time.Minute.Seconds() / time.Since(since).Seconds()
 	memory := resident(t, bridge)
 	interop.Note(t, "resident memory, eight streams", megabytes(memory), "40 MiB at most")
@@ -117,9 +117,9 @@ func TestEightStreamsAreSmall(t *testing.T) {
 }
 
 // What is lost is repaired in time, at each latency. A machine that stands
-// still loses more: the best of three tells what we are able to do. What
-// becomes of a loss of 15 % is told and not held: there the receiver's own
-// patience decides.
+// still loses more: the best of three tells what we are able to do, and the
+// first without a gap is the best. What becomes of a loss of 15 % is told once
+// and not held: there the receiver's own patience decides.
 func TestLossIsNotHeard(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -143,8 +143,9 @@ func TestLossIsNotHeard(t *testing.T) {
 				Broker: house.Broker(t, interop.BrokerConfig{}), Devices: []interop.Device{device}, Measured: true,
 				Files: map[string][]byte{"tune.wav": tune.WAV()},
 			})
+			held := c.loss < 0.1
 			var gaps []int
-			for range 3 {
+			for len(gaps) == 0 || held && len(gaps) < 3 && slices.Min(gaps) > c.want {
 				ear := attic.Listen()
 				at := bridge.Client.Publish(t, "airplay/attic/play_file", "tune.wav")
 				bridge.Client.State(t, bridge.Client.Status(t, at, "attic", "playing").At, "attic", c.lasts+moment,
@@ -153,7 +154,7 @@ func TestLossIsNotHeard(t *testing.T) {
 				gaps = append(gaps, gapsIn(ear.Runs(tune), len(tune)))
 			}
 			interop.Note(t, "gaps at a loss of "+c.name, fmt.Sprint(gaps), fmt.Sprintf("%d at most", c.want))
-			if c.loss < 0.1 && slices.Min(gaps) > c.want {
+			if held && slices.Min(gaps) > c.want {
 				t.Errorf("got %v gaps, want %d at most", gaps, c.want)
 			}
 		})

@@ -51,7 +51,7 @@ func skews(a, b interop.Heard) []time.Duration {
 }
 
 func TestThreeRoomsOfAGroupPlayInStep(t *testing.T) {
-	tune := interop.Noise(71, 20*time.Second)
+	tune := interop.Noise(71, 12*time.Second)
 	bridge, rooms := downstairs(t, tune)
 	var ears []*interop.Ear
 	for _, r := range rooms {
@@ -77,7 +77,7 @@ func TestThreeRoomsOfAGroupPlayInStep(t *testing.T) {
 }
 
 func TestAMemberThatDiesComesBackInStep(t *testing.T) {
-	tune := interop.Noise(72, 30*time.Second)
+	tune := interop.Noise(72, 19*time.Second)
 	bridge, rooms := downstairs(t, tune)
 	bath := rooms[1]
 	kitchen, study := rooms[0].Listen(), rooms[2].Listen()

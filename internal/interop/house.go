@@ -4,12 +4,11 @@ package interop
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // A House holds the receivers, which all tests share: one after another, for
@@ -58,28 +57,31 @@ func (h *House) NeedMDNS(t testing.TB) {
 
 // house builds the house once. Its processes end with the one that calls it.
 var house = sync.OnceValues(func() (*House, error) {
-	h := &House{dir: os.Getenv(envDir)}
+	h := &House{dir: os.Getenv(envLane)}
 	if h.dir == "" {
 		return nil, fmt.Errorf("interop: TestMain has to call interop.Main")
-	}
-	if err := noteSources(); err != nil {
-		return nil, err
 	}
 	var err error
 	if h.env, err = startBus(h.dir); err != nil {
 		return nil, err
 	}
 	h.MDNS = startAvahi(h.dir, h.env)
-	if h.Kitchen, err = startReceiver(h.dir, h.env, ReceiverConfig{Name: "Kitchen"}); err != nil {
-		return nil, err
+	var building errgroup.Group
+	for _, room := range []struct {
+		receiver **Receiver
+		cfg      ReceiverConfig
+	}{
+		{&h.Kitchen, ReceiverConfig{Name: "Kitchen"}},
+		{&h.Bath, ReceiverConfig{Name: "Bath", Password: "geheim"}},
+		{&h.Loft, ReceiverConfig{Name: "Loft", Loss: 0.05}},
+		{&h.Study, ReceiverConfig{Name: "Study"}},
+	} {
+		building.Go(func() (err error) {
+			*room.receiver, err = startReceiver(h.dir, h.env, room.cfg)
+			return err
+		})
 	}
-	if h.Bath, err = startReceiver(h.dir, h.env, ReceiverConfig{Name: "Bath", Password: "geheim"}); err != nil {
-		return nil, err
-	}
-	if h.Loft, err = startReceiver(h.dir, h.env, ReceiverConfig{Name: "Loft", Loss: 0.05}); err != nil {
-		return nil, err
-	}
-	if h.Study, err = startReceiver(h.dir, h.env, ReceiverConfig{Name: "Study"}); err != nil {
+	if err := building.Wait(); err != nil {
 		return nil, err
 	}
 	if h.MDNS == nil {
@@ -89,24 +91,3 @@ var house = sync.OnceValues(func() (*House, error) {
 	}
 	return h, nil
 })
-
-// noteSources looks at every source file of the module, so that the go command
-// does not take a result from its cache when the program under test changed.
-func noteSources() error {
-	root, err := moduleRoot()
-	if err != nil {
-		return err
-	}
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && path != root && strings.HasPrefix(d.Name(), ".") {
-			return filepath.SkipDir
-		}
-		if filepath.Ext(path) == ".go" || d.Name() == "go.mod" {
-			_, err = os.Stat(path)
-		}
-		return err
-	})
-}

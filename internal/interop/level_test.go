@@ -43,7 +43,7 @@ func TestAHouseStaysLevel(t *testing.T) {
 	}
 	first, last := settled(all[1:])
 	interop.Note(t, fmt.Sprintf("a house for %v, %d rounds: at first", time.Since(began).Round(time.Second), len(all)), first.String(), "")
-	interop.Note(t, "and at last", last.String(), "as at first")
+	interop.Note(t, "a house: at last", last.String(), "as at first")
 	if last.goroutines > first.goroutines+3 || last.files > first.files+3 {
 		t.Errorf("got %v at last, want as much as at first: %v", last, first)
 	}

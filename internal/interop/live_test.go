@@ -165,6 +165,7 @@ func TestSlowSourceLosesNothing(t *testing.T) {
 	ear := h.kitchen.Listen()
 	at := h.order(t, "play_url", server.URL+"/slow.wav")
 	h.client.State(t, h.client.Status(t, at, "kitchen", "playing").At, "kitchen", 15*time.Second, func(s interop.State) bool { return s.State == "idle" })
+	h.kitchen.Silent(t, ear, 200*time.Millisecond)
 	runs := ear.Runs(tune)
 	if len(runs) != 2 || runs[0].Sound != 0 || runs[1].Sound != runs[0].Frames || runs[1].Sound+runs[1].Frames != len(tune) {
 		t.Errorf("want all frames once, with silence between, but heard %s", interop.Describe(runs, tune))

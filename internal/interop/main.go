@@ -4,12 +4,11 @@ package interop
 
 import (
 	"errors"
+	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +17,7 @@ import (
 // What one process tells the next, and tests ask for.
 const (
 	envDir    = "INTEROP_DIR"    // where everything of this run lies
+	envLane   = "INTEROP_LANE"   // and where that of this lane does
 	envInside = "INTEROP_INSIDE" // "namespaces", or "bare" where there are none
 	envAbsent = "INTEROP_ABSENT" // the sentence why nothing can be run
 	envReport = "INTEROP_REPORT" // set by whoever wants the report in a file
@@ -30,14 +30,22 @@ var parts = []string{
 }
 
 // Main runs the tests of a package in namespaces of their own and returns the
-// exit code; TestMain hands it to os.Exit. The program under test is built
-// first, outside, where modules can be fetched.
-func Main(m *testing.M) int {
+// exit code; TestMain hands it to os.Exit. Those that measure are named: they
+// have the machine to themselves, while others run beside one another. The
+// program under test is built first, outside, where modules can be fetched.
+func Main(m *testing.M, measure ...string) int {
+	flag.Parse()
+	// The go command keeps results of tests whose files are the same. Here they
+	// depend on what it does not see.
+	set("testlogfile", "")
 	if os.Getenv(envInside) != "" {
-		return inside(m)
+		return inLane(m)
 	}
 	if missing := absent(parts); len(missing) > 0 {
 		os.Setenv(envAbsent, strings.Join(missing, ", ")+" not found; scripts/setup installs what these tests need")
+		return m.Run()
+	}
+	if option("list") != "" {
 		return m.Run()
 	}
 	dir, err := os.MkdirTemp("", "interop")
@@ -45,95 +53,29 @@ func Main(m *testing.M) int {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
+	os.Setenv(envDir, dir)
 	if err := build(dir); err != nil {
 		return fail(err)
 	}
-	os.Setenv(envDir, dir)
-	code, err := tries(dir)
+	code, err := all(measure)
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.ENOSPC) {
 		os.Setenv(envInside, "bare")
-		return inside(m)
+		os.Setenv(envLane, dir)
+		code, err = m.Run(), nil
 	}
-	if err != nil {
+	if err := errors.Join(err, printReport(dir, os.Getenv(envReport))); err != nil {
 		return fail(err)
 	}
 	return code
 }
 
-// tries runs the tests, and those once more that failed: real parts on a busy
-// machine are late now and then, which says nothing, but what fails twice fails.
-// More than a few, or a failure without a name, is final at once, unless the
-// machine stood still during all of them.
-func tries(dir string) (code int, err error) {
-	const few = 4
-	code, failed, err := again()
-	if err != nil || code == 0 || len(failed) == 0 {
-		return code, err
-	}
-	why := "few failed"
-	if excused(dir, failed) {
-		why = "the machine stood still during all that failed"
-	} else if len(failed) > few {
-		return code, nil
-	}
-	if err := clean(dir); err != nil {
-		return 0, err
-	}
-	fmt.Printf("interop: %s; once more: %s\n", why, strings.Join(failed, " "))
-	code, _, err = again("-test.run=^(" + strings.Join(failed, "|") + ")$")
-	return code, err
-}
-
-// clean removes what a try has left, but for what was built and measured.
-func clean(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), "bridge") && e.Name() != filepath.Base(reportPath(dir)) {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
-		}
-	}
-	return err
-}
-
-// again runs this program once more as the first process of its own
-// namespaces, and waits for it. It returns which tests failed.
-func again(flags ...string) (code int, failed []string, err error) {
-	// The kernel ends the child when the thread that made it ends.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	self, err := os.Executable()
-	if err != nil {
-		return 0, nil, err
-	}
-	var v verdict
-	cmd := exec.Command(self, append(os.Args[1:], flags...)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, io.MultiWriter(os.Stdout, &v), os.Stderr
-	cmd.Env = append(os.Environ(), envInside+"=namespaces")
-	cmd.SysProcAttr = namespaces(os.Geteuid(), os.Getegid())
-	err = cmd.Run()
-	if exit := new(exec.ExitError); errors.As(err, &exit) {
-		return max(exit.ExitCode(), 1), v.failed, nil
-	}
-	return 0, nil, err
-}
-
-// inside runs the tests where the parts may be started, and ends with the
-// report of what they measured.
-func inside(m *testing.M) int {
-	if os.Getenv(envInside) == "namespaces" {
-		if err := settle(os.Getenv(envDir)); err != nil {
-			return fail(err)
-		}
-	}
-	runtime.GOMAXPROCS(16) // a recorder whose sound has come waits for nobody
-	code := m.Run()
-	if err := printReport(os.Getenv(envDir), os.Getenv(envReport)); err != nil {
-		return fail(err)
-	}
-	return code
+// unwatched are decoders by others, which start no goroutine: the race detector
+// finds nothing in them, and makes them so slow that they are late.
+var unwatched = []string{
+	"-gcflags=github.com/hajimehoshi/go-mp3/...=-race=false",
+	"-gcflags=github.com/jfreymuth/...=-race=false",
+	"-gcflags=github.com/mewkiz/flac/...=-race=false",
+	"-gcflags=github.com/pion/opus/...=-race=false",
 }
 
 // build makes the program under test: as it is shipped, for what is measured,
@@ -145,7 +87,7 @@ func build(dir string) error {
 	}
 	kinds := map[string][]string{"bridge": {"-trimpath", "-ldflags=-s -w"}}
 	if raceEnabled {
-		kinds["bridge-race"] = []string{"-race"}
+		kinds["bridge-race"] = append([]string{"-race"}, unwatched...)
 	}
 	for name, flags := range kinds {
 		args := append([]string{"build", "-o", filepath.Join(dir, name)}, flags...)
@@ -191,4 +133,14 @@ func absent(programs []string) []string {
 func fail(err error) int {
 	fmt.Fprintln(os.Stderr, "interop:", err)
 	return 1
+}
+
+// option is what a flag of "go test" says.
+func option(name string) string { return flag.Lookup("test." + name).Value.String() }
+
+// set gives a flag of "go test" another value.
+func set(name, value string) {
+	if err := flag.Set("test."+name, value); err != nil {
+		panic(err)
+	}
 }

@@ -58,40 +58,46 @@ type Run struct {
 // bit for bit and at least needle frames long, in the order of the recording.
 // It is for sounds without repetition, such as Noise.
 func Runs(recording, sound Sound) []Run {
-	index := make(map[[2]Frame]int, len(sound))
-	for i := len(sound) - 2; i >= 0; i-- {
+	const step = needle / 4 // each stretch holds frames that are in the index
+	index := make(map[[2]Frame]int, len(sound)/step+1)
+	for i := 0; i+1 < len(sound); i += step {
 		index[[2]Frame{sound[i], sound[i+1]}] = i
 	}
 	var runs []Run
+	over := 0 // of the recording belongs to the runs already
 	for at := 0; at+1 < len(recording); {
 		from, known := index[[2]Frame{recording[at], recording[at+1]}]
 		if !known {
 			at++
 			continue
 		}
-		n := Compare(recording[at:], sound[from:], Exactly)
-		if n >= min(needle, len(sound)) {
-			runs = append(runs, Run{Sound: from, Recording: at, Frames: n})
+		end := at + Compare(recording[at:], sound[from:], Exactly)
+		for at > over && from > 0 && recording[at-1] == sound[from-1] {
+			at, from = at-1, from-1
 		}
-		at += max(n, 1)
+		if end-at >= min(needle, len(sound)) {
+			runs = append(runs, Run{Sound: from, Recording: at, Frames: end - at})
+			over = end
+		}
+		at = end
 	}
 	return runs
 }
 
 // Within returns where in a recording a sound lies that something else is heard
 // with, and how loud it is there, as a factor. It looks where the recording is
-// most like the sound.
+// most like the beginning of the sound.
 func Within(recording, sound Sound) (at int, gain float64) {
-	const window = 4096
-	part := sound[:min(window, len(sound))]
-	energy := product(part, part)
+	const window = 4096 // tells how loud
+	part := sound[:min(needle, len(sound))]
 	best := 0.0
 	for i := 0; i+len(part) <= len(recording); i++ {
 		if p := product(recording[i:], part); p > best {
-			best, at, gain = p, i, p/energy
+			best, at = p, i
 		}
 	}
-	return at, gain
+	part = sound[:min(window, len(sound), len(recording)-at)]
+	return at, product(recording[at:], part) / product(part, part)
 }
 
 // product is the sum of the products of the samples of two sounds.

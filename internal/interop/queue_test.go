@@ -153,6 +153,7 @@ func TestOneSoundIsRepeatedWithoutAGap(t *testing.T) {
 	at = h.order(t, "set_repeat", "off")
 	h.client.Wait(t, at, "airplay/kitchen/state/repeat", moment, func(p string) bool { return p == "off" })
 	h.client.Status(t, at, "kitchen", "idle")
+	h.kitchen.Silent(t, ear, 200*time.Millisecond)
 	for _, r := range ear.Runs(tunes[0]) {
 		if r.Frames != len(tunes[0]) || r.Sound != 0 {
 			t.Errorf("once was heard from frame %d, %d frames of %d", r.Sound, r.Frames, len(tunes[0]))
@@ -174,6 +175,7 @@ func TestPartOfASoundIsHeard(t *testing.T) {
 	ear := h.kitchen.Listen()
 	at := h.order(t, "play_file", `{"path":"a.wav","start":1.5,"max_duration":1}`)
 	h.client.Status(t, at, "kitchen", "idle")
+	h.kitchen.Silent(t, ear, 200*time.Millisecond)
 	got := ear.Runs(tunes[0])
 	if len(got) != 1 || got[0].Sound != 66150 || got[0].Frames != 44100 {
 		t.Errorf("of frames 66150 to 110250 was heard %s", interop.Describe(got, tunes[0]))

@@ -189,18 +189,21 @@ func (e *Ear) Hear(t testing.TB, want Sound, tol Tolerance) Heard {
 func (e *Ear) wait(want Sound, tol Tolerance) (at, n int) {
 	deadline := time.Now().Add(want.Duration() + patience)
 	at = -1
-	for time.Now().Before(deadline) {
+	first := max(loud(want), 0)
+	for searched := 0; time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		pcm := e.recorder.since(e.from)
 		if at < 0 {
-			at = Find(pcm, want, tol)
-		}
-		if at >= 0 {
-			n = Compare(pcm[at:], want, tol)
-			if n == len(want) || n < len(pcm)-at {
-				return at, n
+			if at = Find(pcm[searched:], want, tol); at < 0 {
+				// The last frames may be a beginning whose rest is to come.
+				searched = max(searched, len(pcm)-first-needle)
+				continue
 			}
+			at += searched
 		}
-		time.Sleep(20 * time.Millisecond)
+		n += Compare(pcm[at+n:], want[n:], tol)
+		if n == len(want) || n < len(pcm)-at {
+			return at, n
+		}
 	}
 	return at, n
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -28,8 +29,8 @@ func Note(t testing.TB, what, got, want string) {
 	}
 }
 
-// printReport shows what was noted, and keeps a copy at the path if that is
-// not empty.
+// printReport shows what was noted, sorted, since tests run in any order, and
+// keeps a copy at the path if that is not empty.
 func printReport(dir, path string) error {
 	noted, err := os.ReadFile(reportPath(dir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -38,9 +39,10 @@ func printReport(dir, path string) error {
 	if err != nil {
 		return err
 	}
+	lines := slices.Sorted(strings.Lines(string(noted)))
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "measured\tgot\twanted\n%s", noted)
+	fmt.Fprintf(w, "measured\tgot\twanted\n%s", strings.Join(lines, ""))
 	if err := w.Flush(); err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func TestBridgeIsOnlineAtOnce(t *testing.T) {
 
 func TestBridgeIsSmall(t *testing.T) {
 	house := interop.Open(t)
-	tune := interop.Noise(61, 20*time.Second)
+	tune := interop.Noise(61, 12*time.Second)
 	broker := house.Broker(t, interop.BrokerConfig{})
 	bridge := house.Bridge(t, interop.BridgeConfig{
 		Broker: broker, Devices: []interop.Device{house.Kitchen.Device()}, MDNS: house.MDNS == nil,
@@ -88,7 +88,7 @@ func TestBridgeIsSmall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	interop.Note(t, "resident memory, after playing 20 s", megabytes(resident(t, bridge)), "")
+	interop.Note(t, "resident memory, after playing 12 s", megabytes(resident(t, bridge)), "")
 	interop.Note(t, "processor time for a minute of stream", fmt.Sprintf("%.2f s", (after-before).Seconds()*time.Minute.Seconds()/time.Since(since).Seconds()), "0.23 s at most")
 }
 

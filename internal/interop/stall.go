@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -96,25 +95,4 @@ func excused(dir string, failed []string) bool {
 	}
 	names := strings.Fields(string(text))
 	return !slices.ContainsFunc(failed, func(name string) bool { return !slices.Contains(names, name) })
-}
-
-// A verdict reads which tests failed in what the testing package prints.
-type verdict struct {
-	line   []byte
-	failed []string
-}
-
-func (v *verdict) Write(b []byte) (int, error) {
-	for line := range bytes.Lines(b) {
-		v.line = append(v.line, line...)
-		if !bytes.HasSuffix(v.line, []byte("\n")) {
-			break
-		}
-		if rest, ok := bytes.CutPrefix(v.line, []byte("--- FAIL: ")); ok {
-			name, _, _ := strings.Cut(string(rest), " ")
-			v.failed = append(v.failed, name)
-		}
-		v.line = v.line[:0]
-	}
-	return len(b), nil
 }

@@ -48,7 +48,7 @@ func television(t testing.TB, name, options string) *Television {
 	t.Helper()
 	needSid(t)
 	program := "exec stdbuf -oL uxplay -nh -p 7100 -vs fakesink -as fakesink -hls -n " + name + " " + options
-	a, err := startAnnex(os.Getenv(envDir), name, televisionNumber, program)
+	a, err := startAnnex(os.Getenv(envLane), name, televisionNumber, program)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func (h *House) Wing(t testing.TB) *Wing {
 }
 
 var wing = sync.OnceValues(func() (*Wing, error) {
-	w, dir := new(Wing), os.Getenv(envDir)
+	w, dir := new(Wing), os.Getenv(envLane)
 	var building errgroup.Group
 	for i, room := range []struct {
 		receiver **Receiver
