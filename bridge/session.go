@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	"airplay2mqtt/airplay"
@@ -69,22 +70,42 @@ func (s *session) Close() error {
 	return err
 }
 
+// farewell is how long the port of a receiver that ends may outlive its
+// sessions.
+const farewell = 250 * time.Millisecond
+
 // verdict tells why a session is over. A receiver that closes it and is still
-// there has been taken by another sender; one that refuses connections has gone
-// (docs/protocols/raop.md, connection loss).
+// there has been taken by another sender; one that refuses connections, or ends
+// them at once, has gone (docs/protocols/raop.md, connection loss).
 func (d *device) verdict(err error, address string) error {
 	if !errors.Is(err, raop.ErrClosedByReceiver) && !errors.Is(err, airplay.ErrClosedByReceiver) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	conn, dialled := d.net.dialer()(ctx, "tcp", address)
-	if dialled != nil {
+	if gone := d.stays(ctx, address); gone != nil {
 		d.reached(false)
-		return &refusal{"device_offline", fmt.Sprintf("the device closed the connection and is not there any more: %v", dialled)}
+		return &refusal{"device_offline", fmt.Sprintf("the device closed the connection and is not there any more: %v", gone)}
 	}
-	conn.Close()
 	return takenOver{err}
+}
+
+// stays tells that a receiver takes a connection and keeps it, with nil, or why
+// it does not.
+func (d *device) stays(ctx context.Context, address string) error {
+	conn, err := d.net.dialer()(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetReadDeadline(time.Now().Add(farewell)); err != nil {
+		return err
+	}
+	_, err = conn.Read(make([]byte, 1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return err
 }
 
 // dialer is what connects to receivers.

@@ -185,6 +185,28 @@ func TestASpeakerThatIsSwitchedOffAndOnGoesOn(t *testing.T) {
 	})
 }
 
+// The port of a program that is killed may outlive its connections by a moment.
+func TestASpeakerThatIsKilledIsNotTakenForTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, rx := build(t, settings(t), raoptest.Config{Name: "Kitchen"})
+		want := h.tone("tone.wav", 20)
+		h.say("kitchen/play_file", `{"path":"tone.wav","transaction":"t"}`)
+		h.result("kitchen", "t")
+		time.Sleep(5 * time.Second)
+		rx[0].HangUp()
+		time.Sleep(10 * time.Millisecond)
+		rx[0].Vanish()
+		h.until("airplay/kitchen/state", `"state":"buffering"`)
+		again, err := raoptest.New(raoptest.Config{Name: "Kitchen", Network: h.lan.Host("10.0.0.20"), Address: ":5000"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Close()
+		h.until("airplay/kitchen/state", `"state":"idle"`)
+		tail(t, again, want, 5*time.Second)
+	})
+}
+
 func TestAMachineThatHasSleptDialsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, rx := build(t, settings(t), raoptest.Config{Name: "Kitchen"})
