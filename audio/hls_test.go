@@ -75,7 +75,7 @@ func segments(t *testing.T, seconds int) (pieces [][]byte) {
 }
 
 func TestLiveHLSGoesOn(t *testing.T) {
-	pieces := segments(t, 60)
+	pieces := segments(t, 24)
 	synctest.Test(t, func(t *testing.T) {
 		begun, lost := time.Now(), 0
 		s := newSite(t, func(w http.ResponseWriter, r *http.Request) {
@@ -102,7 +102,7 @@ func TestLiveHLSGoesOn(t *testing.T) {
 		if !track.Live || track.Seekable() {
 			t.Errorf("got live %v, seekable %v", track.Live, track.Seekable())
 		}
-		frames, _, _, err := listen(t, track, 70*time.Second)
+		frames, _, _, err := listen(t, track, 30*time.Second)
 		if err != io.EOF {
 			t.Errorf("got %v, want the end", err)
 		}

@@ -19,7 +19,7 @@ func TestSoundThroughASoundServerIsInTime(t *testing.T) {
 	house := interop.Open(t)
 	card := house.SoundServer(t)
 	porch := house.Receiver(t, interop.ReceiverConfig{Name: "Porch", Card: card})
-	tune := interop.Noise(80, 19*time.Second)
+	tune := interop.Noise(80, 24*time.Second)
 	bridge := house.Bridge(t, interop.BridgeConfig{
 		Broker: house.Broker(t, interop.BrokerConfig{}), Devices: []interop.Device{porch.Device()}, Measured: true,
 		Files: map[string][]byte{"tune.wav": tune.WAV()},
@@ -42,7 +42,7 @@ func TestSoundThroughASoundServerIsInTime(t *testing.T) {
 // The same receivers, the same sound, one sender after the other.
 func TestBesidePulseAudio(t *testing.T) {
 	house := interop.Open(t)
-	tune := interop.Noise(81, 6*time.Second)
+	tune := interop.Noise(81, 10*time.Second)
 	attic := house.Receiver(t, interop.ReceiverConfig{Name: "Attic", Loss: 0.05})
 	bridge := house.Bridge(t, interop.BridgeConfig{
 		Broker:  house.Broker(t, interop.BrokerConfig{}),
@@ -69,7 +69,7 @@ func TestBesidePulseAudio(t *testing.T) {
 	} {
 		plain := heardFrom(t, s.process, house.Kitchen, tune, s.send)
 		lossy := heardFrom(t, s.process, attic, tune, s.send)
-		interop.Note(t, s.name+": command to sound, heard of 6 s, processor time, memory, gaps at 5 % loss",
+		interop.Note(t, s.name+": command to sound, heard of 10 s, processor time, memory, gaps at 5 % loss",
 			fmt.Sprintf("%.2f s, %.2f s, %.2f s a minute, %s, %d", plain.after.Seconds(), plain.heard.Seconds(), plain.work, megabytes(plain.memory), lossy.gaps), "")
 		if s.name == "ours" && plain.heard != tune.Duration() {
 			t.Errorf("heard %v of %v", plain.heard, tune.Duration())
