@@ -35,7 +35,8 @@ type Config struct {
 	Settings config.Config
 	// Version and Commit are told in <base>/bridge/info.
 	Version, Commit string
-	// Logger hears what happens; the zero value is silent.
+	// Logger hears what happens, from the level on that Settings.Log has and
+	// requests change, if its own is not above that; the zero value is silent.
 	Logger zerolog.Logger
 
 	// The world. Nil means the real one.
@@ -60,6 +61,7 @@ type Bridge struct {
 	cfg     config.Config
 	about   Config
 	log     zerolog.Logger
+	levels  *levels
 	tell    *teller
 	client  *mqtt.Client
 	folders *media.Folders
@@ -113,6 +115,8 @@ type Bridge struct {
 // New makes a bridge. It opens no connection yet; an error says what in the
 // settings cannot be used.
 func New(cfg Config) (*Bridge, error) {
+	levels := newLevels(cfg.Logger, cfg.Settings.Log.Level)
+	cfg.Logger = levels.log()
 	if err := CheckCommands(cfg.Settings.Limits); err != nil {
 		return nil, err
 	}
@@ -120,6 +124,7 @@ func New(cfg Config) (*Bridge, error) {
 		cfg:     cfg.Settings,
 		about:   cfg,
 		log:     cfg.Logger,
+		levels:  levels,
 		tell:    newTeller(),
 		net:     network{cfg.DialContext, cfg.ListenPacket},
 		clock:   ptp.New(ptp.Config{ListenPacket: cfg.ListenPacket, Logger: cfg.Logger}),
@@ -155,8 +160,8 @@ func (b *Bridge) bridgeState(word string) *mqtt.Message {
 }
 
 // Run works until ctx ends: it stops the sound, hangs up, says "offline" and
-// returns nil, all within five seconds. So it does when a restart is asked for,
-// and returns ErrRestart.
+// returns nil, all within three seconds: what does not end by then is left. So it
+// does when a restart is asked for, and returns ErrRestart.
 func (b *Bridge) Run(ctx context.Context) error {
 	ctx, b.leave = context.WithCancel(ctx)
 	defer b.leave()
@@ -176,8 +181,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 
 	b.goodbye(talking)
 	hangUp()
-	err := line.Wait()
-	_ = b.chores.Wait() // each has told what went wrong
+	err := b.depart(&line)
 	if err == nil && b.again {
 		return ErrRestart
 	}
@@ -194,7 +198,7 @@ func (b *Bridge) goodbye(ctx context.Context) {
 	if !b.client.Connected() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, lastWords)
 	defer cancel()
 	if err := b.tell.drain(ctx); err != nil {
 		b.log.Warn().Err(err).Msg("the broker did not hear the end")
@@ -244,17 +248,22 @@ func (b *Bridge) end(seekers *errgroup.Group) {
 		_ = b.players.Wait()
 		_ = seekers.Wait()
 	}()
-	for {
+	late := time.NewTimer(lastSound)
+	defer late.Stop()
+	for waiting := true; waiting; {
 		select {
 		case call := <-b.calls:
 			call()
 		case <-b.heard:
+		case <-late.C:
+			b.log.Warn().Msg("some device does not let us hang up; it is left")
+			waiting = false
 		case <-ended:
-			b.remember()
-			b.save()
-			return
+			waiting = false
 		}
 	}
+	b.remember()
+	b.save()
 }
 
 // begin brings back what was known, and what the configuration names.

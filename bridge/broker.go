@@ -134,6 +134,7 @@ func (b *Bridge) info() mqtt.Message {
 		Commands        []string       `json:"commands"`
 		Requests        []string       `json:"requests"`
 		Chimes          []string       `json:"chimes"`
+		Log             logging        `json:"log"`
 		Configuration   any            `json:"configuration"`
 		Schema          *config.Schema `json:"configuration_schema"`
 	}{
@@ -149,6 +150,7 @@ func (b *Bridge) info() mqtt.Message {
 		Commands:        verbNames(),
 		Requests:        requestNames(),
 		Chimes:          b.chimes.names(),
+		Log:             b.logging(),
 		Configuration:   b.cfg.Redacted().Map(),
 		Schema:          config.SchemaOf(),
 	}

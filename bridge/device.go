@@ -75,7 +75,7 @@ func (d *device) name() string {
 // newDevice makes a device whose player is not running yet.
 func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 	d := &device{record: rec, override: override, net: b.net, buttons: b.buttons, clock: b.clock, vault: b.vault}
-	d.log = b.log.With().Str("device", rec.Slug).Logger()
+	d.log = b.levels.ofDevice(rec.Device.ID, rec.Slug)
 	dial := d.dial
 	if d.target.Store(targetOf(rec.Device, override)); d.isGroup() {
 		d.target.Store(new(target))

@@ -42,6 +42,7 @@ type house struct {
 	denied error        // why the bridge does not get the ports of PTP; nil: it does
 	stop   func() error
 	log    zerolog.Logger
+	bridge *bridge.Bridge // the newest
 }
 
 // An ear hears every message.
@@ -121,6 +122,7 @@ func (h *house) moveIn(s config.Config) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	h.bridge = b
 	ctx, cancel := context.WithCancel(h.t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx) }()

@@ -241,9 +241,9 @@ func TestPINsAndKeysAreKeptNowhere(t *testing.T) {
 		const pin, other = "80417953", "29561384" // so long that no number is the same by chance
 		a := legacy.NewAccessory(legacy.AccessoryConfig{PIN: pin})
 		s := settings(t)
-		s.Devices = nil
+		s.Devices, s.Log.Level = nil, "debug"
 		var log lockedBuffer
-		h, rx := buildLogging(t, s, zerolog.New(&log).Level(zerolog.DebugLevel), raoptest.Config{Name: "Den", Pairing: a})
+		h, rx := buildLogging(t, s, zerolog.New(&log), raoptest.Config{Name: "Den", Pairing: a})
 		h.found <- den(rx[0])
 		h.until("airplay/den/state", `"pairing":"required"`)
 		v := tv{h, s, rx[0], nil, a}

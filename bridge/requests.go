@@ -17,6 +17,8 @@ type request struct {
 	main string // the key that a bare payload stands for
 	keys []string
 	obey func(b *Bridge, f fields) (data any, err error)
+	// informs is set where bridge/info says something else afterwards.
+	informs bool
 }
 
 // requests are all of them. docs/topics.md lists the same, held by a test.
@@ -31,6 +33,8 @@ var requests = map[string]request{
 	"discovery/republish": {obey: (*Bridge).republish},
 	"diagnostics":         {obey: (*Bridge).diagnose},
 	"restart":             {obey: (*Bridge).restart},
+	"log/level":           {main: "level", keys: []string{"device"}, obey: (*Bridge).setLevel, informs: true},
+	"ping":                {obey: (*Bridge).ping},
 }
 
 func requestNames() []string { return slices.Sorted(maps.Keys(requests)) }
@@ -78,6 +82,9 @@ func (b *Bridge) answerRequest(m mqtt.Message) {
 		r.Transaction = f["transaction"]
 		if err == nil {
 			r.Data, err = request.obey(b, f)
+		}
+		if err == nil && request.informs {
+			b.tellInfo()
 		}
 	}
 	if err != nil {
