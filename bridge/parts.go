@@ -83,24 +83,9 @@ func (b *Bridge) prepareBroker() error {
 
 // broker is how the broker is reached, by whoever of us does.
 func (b *Bridge) broker() (mqtt.Config, error) {
-	m := b.cfg.MQTT
-	password, err := m.Secret()
-	if err != nil {
-		return mqtt.Config{}, err
-	}
-	security, err := tlsConfig(m)
-	if err != nil {
-		return mqtt.Config{}, err
-	}
-	return mqtt.Config{
-		Server:   m.Server,
-		Username: m.Username,
-		Password: password,
-		ClientID: m.ClientID,
-		TLS:      security,
-		Dial:     b.about.DialBroker,
-		Logger:   b.log,
-	}, nil
+	c, err := Reach(b.cfg.MQTT)
+	c.Dial, c.Logger = b.about.DialBroker, b.log
+	return c, err
 }
 
 func (b *Bridge) prepareClient(cfg mqtt.Config) (err error) {

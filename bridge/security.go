@@ -7,7 +7,21 @@ import (
 	"os"
 
 	"airplay2mqtt/bridge/config"
+	"airplay2mqtt/bridge/mqtt"
 )
+
+// Reach is how the broker of a configuration is reached.
+func Reach(m config.MQTT) (mqtt.Config, error) {
+	password, err := m.Secret()
+	if err != nil {
+		return mqtt.Config{}, err
+	}
+	security, err := tlsConfig(m)
+	if err != nil {
+		return mqtt.Config{}, err
+	}
+	return mqtt.Config{Server: m.Server, Username: m.Username, Password: password, ClientID: m.ClientID, TLS: security}, nil
+}
 
 // tlsConfig is how the broker is trusted, and how we identify ourselves; nil
 // where the configuration says nothing of it.

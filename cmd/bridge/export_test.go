@@ -7,7 +7,7 @@ import (
 
 // Main runs the program as a shell would, in a world of its own.
 func Main(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, environ []string, args ...string) int {
-	return world{stdin, stdout, stderr, environ}.main(ctx, args)
+	return world{stdin: stdin, stdout: stdout, stderr: stderr, environ: environ}.main(ctx, args)
 }
 
 // Names are all commands.

@@ -33,6 +33,7 @@ type world struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environ        []string
+	asked          func(*flag.FlagSet) // takes a command's flags instead of what it does; nil: it is done
 }
 
 // Exit codes.
@@ -62,6 +63,9 @@ func commands() []command {
 		{"doctor", "[-json] -to NAME|HOST:PORT", "find out why a speaker stays silent", doctorHelp, world.doctor},
 		{"bench", "[-json] [-silent] -to NAME|HOST:PORT", "measure a speaker, and which latency it is good for", benchHelp, world.bench},
 		{"check", "[-config FILE]", "look for mistakes in the configuration", checkHelp, world.check},
+		{"health", "[-within 5s]", "ask a bridge that runs whether it is well", healthHelp, world.health},
+		{"completion", "bash|zsh|fish", "write what a shell needs to complete commands", completionHelp, world.completion},
+		{"man", "", "write the manual page", manualHelp, world.manual},
 		{"version", "", "say which version this is", "", world.version},
 	}
 }
@@ -157,6 +161,10 @@ func (w world) flags(name string) *flag.FlagSet {
 
 // parse reads the flags. What it returns has been told already.
 func (w world) parse(f *flag.FlagSet, args []string, least, most int) error {
+	if w.asked != nil {
+		w.asked(f)
+		return flag.ErrHelp
+	}
 	f.SetOutput(io.Discard)
 	usage := f.Usage
 	f.Usage = func() {}

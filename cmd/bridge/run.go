@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/bridge"
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/bridge/mqtt"
 	"airplay2mqtt/bridge/web"
+	"airplay2mqtt/internal/systemd"
 
 	"github.com/rs/zerolog"
 )
@@ -68,13 +70,14 @@ func (h *household) live(ctx context.Context, cfg config.Config) (zerolog.Logger
 		readers = append(readers, tail)
 	}
 	log := h.logger(cfg.Log, readers...)
+	loud := config.Log{Level: "debug", Format: cfg.Log.Format} // the bridge itself knows how much is to be written by now
 	log.Info().Str("version", release()).Msg("airplay2mqtt begins")
 	used := cfg
 	if err := h.findBroker(&used, log); err != nil {
 		return log, err
 	}
 	b, err := bridge.New(bridge.Config{
-		Settings: used, Version: release(), Commit: commit(), Logger: log, Tail: tail,
+		Settings: used, Version: release(), Commit: commit(), Logger: h.logger(loud, readers...), Tail: tail,
 		Doctor: func(ctx context.Context, device string, clock *ptp.Engine) (json.RawMessage, error) {
 			return json.Marshal(h.diagnose(ctx, used, device, clock))
 		},
@@ -82,7 +85,12 @@ func (h *household) live(ctx context.Context, cfg config.Config) (zerolog.Logger
 	if err != nil {
 		return log, err
 	}
+	var watched sync.WaitGroup
+	watching, end := context.WithCancelCause(ctx)
+	watched.Go(func() { service{b, systemd.FromEnviron(h.environ), log}.run(watching) })
 	err = b.Run(ctx)
+	end(err)
+	watched.Wait()
 	log.Info().Msg("airplay2mqtt ends")
 	return log, err
 }
@@ -91,9 +99,6 @@ func (h *household) live(ctx context.Context, cfg config.Config) (zerolog.Logger
 // mistakes must not leave the house silent: that from before is used on.
 func (w world) reload(path string, was config.Config, log zerolog.Logger) config.Config {
 	cfg, err := w.load(path)
-	if err == nil {
-		err = bridge.CheckCommands(cfg.Limits)
-	}
 	if err != nil {
 		log.Error().Err(err).Msg("the configuration from before is used on")
 		return was
@@ -104,6 +109,9 @@ func (w world) reload(path string, was config.Config, log zerolog.Logger) config
 // embedded is where the broker listens that is started when none is configured.
 const embedded = "127.0.0.1:1883"
 
+// embeddedSearch is how many ports after that are tried.
+const embeddedSearch = 20
+
 // findBroker starts the embedded broker where none is configured, and puts its
 // address into cfg.
 func (h *household) findBroker(cfg *config.Config, log zerolog.Logger) (err error) {
@@ -111,7 +119,7 @@ func (h *household) findBroker(cfg *config.Config, log zerolog.Logger) (err erro
 		return nil
 	}
 	if h.broker == nil {
-		if h.broker, err = mqtt.StartBroker(mqtt.BrokerConfig{Address: embedded, Search: 20, Logger: log}); err != nil {
+		if h.broker, err = mqtt.StartBroker(mqtt.BrokerConfig{Address: embedded, Search: embeddedSearch, Logger: log}); err != nil {
 			return fmt.Errorf("the embedded broker: %w; configure another with mqtt.server", err)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // has the picture. A row may end in /... for all packages below.
 var floors = map[string][]string{
 	// 5
-	"cmd/bridge": {"bridge", "bridge/config", "bridge/player", "airplay/ptp", "bridge/mqtt", "bridge/vault", "bridge/web", "raop", "raop/raoptest", "airplay", "airplay/pair", "audio", "audio/stream", "audio/wav", "discovery", "internal/chime", "internal/nearest", "internal/ntp", "internal/rtp", "internal/rtsp"},
+	"cmd/bridge": {"bridge", "bridge/config", "bridge/player", "airplay/ptp", "bridge/mqtt", "bridge/vault", "bridge/web", "raop", "raop/raoptest", "airplay", "airplay/pair", "audio", "audio/stream", "audio/wav", "discovery", "internal/chime", "internal/nearest", "internal/ntp", "internal/rtp", "internal/rtsp", "internal/systemd"},
 	// 4
 	"bridge": {"dacp", "raop", "airplay", "airplay/film", "airplay/mediaserver", "airplay/pair", "airplay/ptp", "airplay/video", "audio/ffmpeg", "bridge/...", "audio", "audio/pcm", "audio/stream", "discovery", "internal/atomicfile", "internal/chime", "internal/nearest"},
 	// 3
@@ -89,6 +89,7 @@ var floors = map[string][]string{
 	"internal/rtp":        {"internal/ntp"},
 	"internal/rtsp":       {},
 	"internal/srp":        {},
+	"internal/systemd":    {},
 	"internal/tlv8":       {},
 }
 
