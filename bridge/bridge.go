@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"airplay2mqtt/airplay/ptp"
@@ -62,6 +63,7 @@ type Bridge struct {
 	about   Config
 	log     zerolog.Logger
 	levels  *levels
+	hours   atomic.Pointer[config.QuietHours]
 	tell    *teller
 	client  *mqtt.Client
 	folders *media.Folders
@@ -147,6 +149,7 @@ func New(cfg Config) (*Bridge, error) {
 	}
 	b.slept = b.about.Slept()
 	b.herald = newHerald(b.tell)
+	b.hours.Store(&cfg.Settings.QuietHours)
 	for _, part := range []func() error{b.prepareMedia, b.findVoice, b.prepareButtons, b.prepareBroker} {
 		if err := part(); err != nil {
 			return nil, err

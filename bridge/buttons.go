@@ -60,7 +60,7 @@ func (d *device) pressed(r dacp.Remote) {
 	d.face.pressed(r)
 	c := commandOf(r)
 	_, fact := c.(player.VolumeChanged)
-	if c == nil || d.override.Buttons == "report" && !fact {
+	if c == nil || d.override().Buttons == "report" && !fact {
 		return
 	}
 	if err := d.player.Send(c, nil); err != nil {

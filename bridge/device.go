@@ -23,7 +23,6 @@ import (
 // others use is marked.
 type device struct {
 	record   *record
-	override config.Device
 	online   bool
 	probing  bool
 	nextLook time.Time // when a device that nothing announces is probed again
@@ -34,6 +33,7 @@ type device struct {
 	desk     pairingDesk
 
 	// Used by the player's goroutines as well.
+	said    atomic.Pointer[config.Device] // what the configuration says of it
 	target  atomic.Pointer[target]
 	learned atomic.Pointer[learned]
 	live    atomic.Pointer[session]   // the newest
@@ -66,15 +66,26 @@ func (d *device) name() string {
 	if d.record.Name != "" {
 		return d.record.Name
 	}
-	if d.override.Name != "" && d.override.Host != "" {
-		return d.override.Name
+	if d.override().Name != "" && d.override().Host != "" {
+		return d.override().Name
 	}
 	return d.record.Device.Name
 }
 
+// override is what the configuration says of a device.
+func (d *device) override() config.Device { return *d.said.Load() }
+
+// configure has a device be as the configuration says by now. What is under way
+// goes on.
+func (d *device) configure(c config.Device) {
+	d.said.Store(&c)
+	d.target.Store(targetOf(d.record.Device, c))
+}
+
 // newDevice makes a device whose player is not running yet.
 func (b *Bridge) newDevice(rec *record, override config.Device) *device {
-	d := &device{record: rec, override: override, net: b.net, buttons: b.buttons, clock: b.clock, vault: b.vault}
+	d := &device{record: rec, net: b.net, buttons: b.buttons, clock: b.clock, vault: b.vault}
+	d.said.Store(&override)
 	d.log = b.levels.ofDevice(rec.Device.ID, rec.Slug)
 	dial := d.dial
 	if d.target.Store(targetOf(rec.Device, override)); d.isGroup() {
@@ -107,7 +118,7 @@ func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 		HangUp:    time.Duration(override.KeepWarm), // always is negative in both
 		Lead:      d.lead(),
 		MaxVolume: d.mostVolume(),
-		Ceiling:   ceilingOf(b.cfg.QuietHours),
+		Ceiling:   b.ceiling,
 		Volume:    rec.Volume,
 		Logger:    d.log,
 
@@ -116,18 +127,17 @@ func (b *Bridge) newDevice(rec *record, override config.Device) *device {
 	return d
 }
 
-// ceilingOf is what nothing gets past in quiet hours; nil: there are none.
-func ceilingOf(q config.QuietHours) func(time.Time) (float64, time.Time) {
+// ceiling is what nothing gets past at some time, and until when.
+func (b *Bridge) ceiling(at time.Time) (level float64, until time.Time) {
+	q := b.hours.Load()
 	if !q.From.Set || q.MaxVolume == 0 {
-		return nil
+		return 1, time.Time{}
 	}
-	return func(at time.Time) (float64, time.Time) {
-		quiet, until := q.Within(at)
-		if !quiet {
-			return 1, until
-		}
-		return float64(q.MaxVolume) / 100, until
+	quiet, until := q.Within(at)
+	if !quiet {
+		return 1, until
 	}
+	return float64(q.MaxVolume) / 100, until
 }
 
 // artworkSide is the longest side of a published cover, in pixels.
@@ -137,9 +147,9 @@ const artworkSide = 500
 // others are told.
 func (d *device) learn(found discovery.Device) {
 	found.ID = d.id()
-	if d.record.Static && d.override.Name != "" {
-		found.Name = d.override.Name
+	if d.record.Static && d.override().Name != "" {
+		found.Name = d.override().Name
 	}
 	d.record.Device = found
-	d.target.Store(targetOf(found, d.override))
+	d.target.Store(targetOf(found, d.override()))
 }

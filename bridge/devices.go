@@ -127,7 +127,7 @@ func (b *Bridge) known(found discovery.Device) *device {
 		return d
 	}
 	for _, d := range b.devices {
-		if d.record.Static && d.override.ID == "" && strings.EqualFold(d.override.Name, found.Name) {
+		if d.record.Static && d.override().ID == "" && strings.EqualFold(d.override().Name, found.Name) {
 			return d
 		}
 	}

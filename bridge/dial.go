@@ -134,7 +134,7 @@ func (d *device) connect(ctx context.Context) (player.Session, error) {
 		switch {
 		case err == nil, errors.Is(ctx.Err(), context.Canceled):
 			return s, err
-		case d.override.Protocol == "airplay" || !t.fallsBack(err):
+		case d.override().Protocol == "airplay" || !t.fallsBack(err):
 			d.reached(!unreachable(err))
 			if unreachable(err) {
 				return nil, absence{err}
@@ -183,7 +183,7 @@ func (d *device) settings(t *target) *raop.Config {
 	cfg := &raop.Config{
 		Password:     t.password,
 		Floor:        time.Duration(d.floor.Load()), // who names a latency has tried it
-		Announce:     announceOf(d.override),
+		Announce:     announceOf(d.override()),
 		Offset:       time.Duration(d.offset.Load()),
 		RemoteServer: d.buttons,
 		Remote:       d.pressed,

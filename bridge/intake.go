@@ -31,6 +31,8 @@ const (
 	// mostStale is how many topics may wait to be cleared. Others are the next
 	// time that the bridge connects.
 	mostStale = 1000
+	// spilled is how many refusals a second are answered where there is no room.
+	spilled = 20
 )
 
 // hear takes a command from the broker, on the client's goroutine: it must not
@@ -51,7 +53,7 @@ func (b *Bridge) hear(m mqtt.Message) {
 // spill answers a command for which there is no room.
 func (b *Bridge) spill(m mqtt.Message) {
 	b.spilling.Lock()
-	told := b.spilt.take(time.Now(), 1, float64(b.cfg.Limits.PerDevice), burst)
+	told := b.spilt.take(time.Now(), 1, spilled, burst)
 	b.spilling.Unlock()
 	if word, name, ok := b.split(m.Topic); ok && told {
 		newFace(b.tell, b.cfg.MQTT.BaseTopic, word, "").result(result{Command: name, Status: "error", Error: &problem{

@@ -85,7 +85,7 @@ func (d *device) listing() Listing {
 	if d.isGroup() {
 		return d.groupListing()
 	}
-	l := List(d.record.Device, d.override, d.vault)
+	l := List(d.record.Device, d.override(), d.vault)
 	l.Slug, l.Name, l.Pairing = d.slug(), d.name(), d.pairingWord()
 	if !d.online {
 		l.Availability = "offline"

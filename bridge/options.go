@@ -41,7 +41,7 @@ func (b *Bridge) setOptions(f fields) (any, error) {
 		}
 	}
 	*d.record = changed
-	d.adjust()
+	b.adjust(d)
 	b.tellOptions(d)
 	b.tellHome(d) // it may be a latency without a name
 	return d.options(), nil
@@ -79,11 +79,15 @@ func (r *record) set(key, text string, raw json.RawMessage) error {
 	return nil
 }
 
-// adjust has a device do as its options say by now.
-func (d *device) adjust() {
+// adjust has a device do as its options and the configuration say by now.
+func (b *Bridge) adjust(d *device) {
 	d.shift()
 	d.floor.Store(int64(d.latency()))
-	if err := d.player.Send(player.Tune{Lead: d.lead(), MaxVolume: d.mostVolume()}, nil); err != nil {
+	tune := player.Tune{
+		Lead: d.lead(), MaxVolume: d.mostVolume(), HangUp: time.Duration(d.override().KeepWarm),
+		Cooldown: time.Duration(b.cfg.Announcements.Cooldown), PerHour: b.cfg.Announcements.PerHour,
+	}
+	if err := d.player.Send(tune, nil); err != nil {
 		d.log.Warn().Err(err).Msg("its options are heeded after a restart only")
 	}
 }
@@ -117,11 +121,11 @@ func (d *device) delay() time.Duration {
 	if ms := d.record.Offset; ms != nil {
 		return time.Duration(*ms * float64(time.Millisecond))
 	}
-	return time.Duration(d.override.Offset)
+	return time.Duration(d.override().Offset)
 }
 
 // latency is the one that the user has chosen for a device; zero: none.
-func (d *device) latency() config.Latency { return cmp.Or(d.record.Latency, d.override.Latency) }
+func (d *device) latency() config.Latency { return cmp.Or(d.record.Latency, d.override().Latency) }
 
 // lead is how long after a command its sound is heard.
 func (d *device) lead() time.Duration { return time.Duration(cmp.Or(d.latency(), config.Normal)) }
@@ -129,10 +133,10 @@ func (d *device) lead() time.Duration { return time.Duration(cmp.Or(d.latency(),
 // most is what is never exceeded; zero: nothing is said. What the configuration
 // forbids is not allowed at run time.
 func (d *device) most() config.Percent {
-	if d.record.MaxVolume == 0 || d.override.MaxVolume == 0 {
-		return cmp.Or(d.record.MaxVolume, d.override.MaxVolume)
+	if d.record.MaxVolume == 0 || d.override().MaxVolume == 0 {
+		return cmp.Or(d.record.MaxVolume, d.override().MaxVolume)
 	}
-	return min(d.record.MaxVolume, d.override.MaxVolume)
+	return min(d.record.MaxVolume, d.override().MaxVolume)
 }
 
 func (d *device) mostVolume() float64 { return float64(d.most()) / 100 }

@@ -112,7 +112,7 @@ func (b *Bridge) startPairing(d *device, a *answer) {
 
 // pair goes through an attempt.
 func (b *Bridge) pair(ctx context.Context, d *device, at *attempt, t *target, a *answer) {
-	p, err := t.startPairing(ctx, pair.Config{DialContext: b.net.dial, Logger: d.log, Protocol: protocolOf(d.override)})
+	p, err := t.startPairing(ctx, pair.Config{DialContext: b.net.dial, Logger: d.log, Protocol: protocolOf(d.override())})
 	if err != nil {
 		b.post(func() { b.pairingEnded(d, at, err, a.give) })
 		return

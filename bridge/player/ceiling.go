@@ -68,7 +68,11 @@ func (p *Player) turned(ctx context.Context, level float64) error {
 
 // tune takes over other limits than before.
 func (p *Player) tune(ctx context.Context, c Tune) {
-	with := Config{Lead: c.Lead, MaxVolume: c.MaxVolume}.withDefaults()
-	p.cfg.Lead, p.cfg.MaxVolume = with.Lead, with.MaxVolume
+	with := Config{
+		Lead: c.Lead, HangUp: c.HangUp, MaxVolume: c.MaxVolume,
+		Announcements: Announcements{Cooldown: c.Cooldown, PerHour: c.PerHour},
+	}.withDefaults()
+	p.cfg.Lead, p.cfg.HangUp, p.cfg.MaxVolume = with.Lead, with.HangUp, with.MaxVolume
+	p.cfg.Announcements.Cooldown, p.cfg.Announcements.PerHour = with.Announcements.Cooldown, with.Announcements.PerHour
 	p.comply(ctx)
 }

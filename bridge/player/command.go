@@ -143,11 +143,13 @@ type Prepare struct {
 // wrong, and the session of no use any more.
 type Wake struct{}
 
-// Tune changes what Config said: Lead from the next sound on, MaxVolume at once.
-// Zero means what it means there.
+// Tune changes what Config and its Announcements said: Lead from the next sound
+// on, HangUp after the next, all else at once. Zero means what it means there.
 type Tune struct {
-	Lead      time.Duration
-	MaxVolume float64
+	Lead, HangUp time.Duration
+	MaxVolume    float64
+	Cooldown     time.Duration
+	PerHour      int
 }
 
 func (Play) command()          {}

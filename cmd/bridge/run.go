@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 
 	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/bridge"
@@ -20,7 +24,8 @@ import (
 
 const runHelp = `Without mqtt.server in the configuration an embedded broker is started on
 127.0.0.1:1883, or the next free port, and its address is printed. The bridge
-ends on SIGINT or SIGTERM, after it has told the broker that it goes.
+ends on SIGINT or SIGTERM, after it has told the broker that it goes. On SIGHUP it
+reads names, limits, groups and chimes again, and nothing that plays is disturbed.
 
   bridge                          everything by default
   bridge -config /etc/bridge.yaml
@@ -38,10 +43,12 @@ func (w world) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	house := household{world: w}
+	house := household{world: w, again: make(chan os.Signal, 1)}
 	defer house.close()
+	signal.Notify(house.again, syscall.SIGHUP)
+	defer signal.Stop(house.again)
 	for {
-		log, err := house.live(ctx, cfg)
+		log, err := house.live(ctx, *path, cfg)
 		if !errors.Is(err, bridge.ErrRestart) {
 			return err
 		}
@@ -52,7 +59,8 @@ func (w world) run(ctx context.Context, args []string) error {
 // A household is what stays while one bridge follows another.
 type household struct {
 	world
-	broker *mqtt.Broker // the embedded one; nil: there was no need for it
+	broker *mqtt.Broker   // the embedded one; nil: there was no need for it
+	again  chan os.Signal // SIGHUP: the configuration is to be read again
 }
 
 func (h *household) close() {
@@ -62,7 +70,7 @@ func (h *household) close() {
 }
 
 // live runs a bridge to its end.
-func (h *household) live(ctx context.Context, cfg config.Config) (zerolog.Logger, error) {
+func (h *household) live(ctx context.Context, path string, cfg config.Config) (zerolog.Logger, error) {
 	var tail *web.Tail // for the page
 	var readers []io.Writer
 	if cfg.Web.Listen != "" {
@@ -87,7 +95,12 @@ func (h *household) live(ctx context.Context, cfg config.Config) (zerolog.Logger
 	}
 	var watched sync.WaitGroup
 	watching, end := context.WithCancelCause(ctx)
-	watched.Go(func() { service{b, systemd.FromEnviron(h.environ), log}.run(watching) })
+	watcher := service{b, systemd.FromEnviron(h.environ), log, func() (config.Config, error) {
+		cfg, err := h.load(path)
+		cfg.MQTT.Server = cmp.Or(cfg.MQTT.Server, used.MQTT.Server) // the embedded broker stays
+		return cfg, err
+	}, h.again}
+	watched.Go(func() { watcher.run(watching) })
 	err = b.Run(ctx)
 	end(err)
 	watched.Wait()

@@ -4,19 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"airplay2mqtt/bridge"
+	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/internal/systemd"
 
 	"github.com/rs/zerolog"
 )
 
-// A service tells systemd, where that wants to know, how the bridge is.
+// A service tells systemd, where that wants to know, how the bridge is, and has it
+// read its configuration again.
 type service struct {
 	bridge *bridge.Bridge
 	notify systemd.Notifier
 	log    zerolog.Logger
+	load   func() (config.Config, error)
+	again  <-chan os.Signal // SIGHUP
 }
 
 // answerTime is how long the bridge may take to say that it is alive.
@@ -49,6 +54,9 @@ func (s service) run(ctx context.Context) {
 		}
 		select {
 		case <-tick.C:
+		case <-s.again:
+			s.reload(ctx)
+			told = "" // systemd waits to hear that it is ready
 		case <-ctx.Done():
 		}
 	}
@@ -57,6 +65,28 @@ func (s service) run(ctx context.Context) {
 		return
 	}
 	s.tell(systemd.Stopping)
+}
+
+// reload has the bridge take over what it can of the configuration. One with
+// mistakes is not taken.
+func (s service) reload(ctx context.Context) {
+	s.tell(systemd.Reloading)
+	cfg, err := s.load()
+	if err != nil {
+		s.log.Error().Err(err).Msg("the configuration from before is used on")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	later, err := s.bridge.Reload(ctx, cfg)
+	switch {
+	case err != nil:
+		s.log.Error().Err(err).Msg("the configuration from before is used on")
+	case len(later) > 0:
+		s.log.Warn().Strs("keys", later).Msg("the configuration was read again; these keys are heeded after a restart only")
+	default:
+		s.log.Info().Msg("the configuration was read again")
+	}
 }
 
 // status is what `systemctl status` shows.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,8 +50,8 @@ func notified(t *testing.T) (socket string, heard func(want string) string) {
 	return socket, func(want string) string {
 		t.Helper()
 		b := make([]byte, 1000)
+		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 		for {
-			_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 			n, err := conn.Read(b)
 			if err != nil {
 				t.Fatalf("%s is not told: %v", want, err)
@@ -59,6 +60,18 @@ func notified(t *testing.T) (socket string, heard func(want string) string) {
 				return string(b[:n])
 			}
 		}
+	}
+}
+
+// hangUp sends SIGHUP to this process, and so to the bridge in it.
+func hangUp(t *testing.T) {
+	t.Helper()
+	us, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		err = us.Signal(syscall.SIGHUP)
+	}
+	if err != nil {
+		t.Skipf("no such signal here: %v", err)
 	}
 }
 
@@ -80,14 +93,28 @@ func TestBridgeAsAService(t *testing.T) {
 		environ := []string{"NOTIFY_SOCKET=" + socket, "WATCHDOG_USEC=400000"}
 		ended <- main.Main(ctx, strings.NewReader(""), &log, &log, environ, "run")
 	}()
-	if got := heard("READY=1"); !strings.Contains(got, "STATUS=") {
-		t.Errorf("got %q, want a status with it", got)
+	if got := heard("READY=1"); !strings.Contains(got, "connected to the broker") {
+		heard("connected to the broker")
 	}
-	heard("connected to the broker")
 	heard("WATCHDOG=1")
 	code, out, stderr := here(t, "health", "-within", "10s")
 	if code != 0 || !strings.Contains(out, `"uptime"`) {
 		t.Errorf("health: got exit %d, %q and %q, want 0", code, out, stderr)
+	}
+	for text, want := range map[string]string{
+		"limits: {per_device: 5}": "the configuration was read again",
+		"data: ./elsewhere":       `keys=["data"]`,
+		"limits: {per_device: 0}": "the configuration from before is used on",
+	} {
+		if err := os.WriteFile("config.yaml", []byte("mqtt: {base_topic: "+base+"}\ndiscovery: {mdns: false}\n"+text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		hangUp(t)
+		heard("RELOADING=1")
+		heard("READY=1")
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%s: the log has no %q: %s", text, want, log.String())
+		}
 	}
 	began := time.Now()
 	stop()
