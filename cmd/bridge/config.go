@@ -28,7 +28,20 @@ func (w world) load(path string) (config.Config, error) {
 			path = usualConfig
 		}
 	}
-	cfg, err := config.Load(path, w.environ)
+	environ, err := w.supervised()
+	if err != nil {
+		return config.Default(), err
+	}
+	cfg, err := config.Load(path, environ)
+	if err == nil && cfg.MQTT.Server == "" && w.token() != "" {
+		broker, err := w.supervisedBroker()
+		if err != nil {
+			return cfg, err
+		}
+		if cfg, err = config.Load(path, append(environ, broker...)); err != nil {
+			return cfg, err
+		}
+	}
 	var mistakes config.Mistakes
 	switch {
 	case errors.As(err, &mistakes):

@@ -24,7 +24,7 @@ func main() {
 		<-ctx.Done()
 		stop() // a second signal kills
 	}()
-	w := world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
+	w := world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), supervisor: homeAssistant}
 	os.Exit(w.main(ctx, os.Args[1:]))
 }
 
@@ -33,6 +33,7 @@ type world struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environ        []string
+	supervisor     supervisor          // asked where environ has its token
 	asked          func(*flag.FlagSet) // takes a command's flags instead of what it does; nil: it is done
 }
 
