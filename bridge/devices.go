@@ -70,6 +70,9 @@ func (b *Bridge) discovered(e discovery.Event) {
 	switch {
 	case d == nil && e.Gone:
 		return
+	case d == nil && b.registry.devices[e.Device.ID] == nil && !b.room():
+		b.log.Warn().Str("name", oneLine(e.Device.Name)).Int("devices", mostDevices).Msg("a device is not taken: there are too many")
+		return
 	case d == nil:
 		rec := b.registry.get(e.Device.ID, e.Device.Name)
 		rec.Device, rec.LastSeen, rec.Leader = e.Device, time.Now(), ""

@@ -52,7 +52,9 @@ func (g *gate) admit(name string, d *device, size int, largest config.Size, now 
 			g.of[d.id()] = measure
 		}
 	}
-	if !measure.take(now, 1, float64(g.rules.PerDevice), burst) || !g.overall.take(now, 1, float64(g.rules.Overall), burst) {
+	rate := float64(g.rules.PerDevice)
+	modest := measure.drain(now, rate) < rate/4 && d != nil // it is heard whatever becomes of others
+	if !measure.take(now, 1, rate, burst) || !modest && !g.overall.take(now, 1, float64(g.rules.Overall), burst) {
 		return errFlood
 	}
 	if !g.data.take(now, float64(size), float64(largest)/2, 8) { // four of the largest at once, then one each two seconds
@@ -115,13 +117,18 @@ type bucket struct {
 // take takes n, if the bucket has as much. It is filled at a rate, up to what
 // that makes in some seconds.
 func (b *bucket) take(now time.Time, n, rate, seconds float64) bool {
-	b.taken = max(0, b.taken-rate*max(0, now.Sub(b.at).Seconds()))
-	b.at = now
-	if b.taken+n > rate*seconds {
+	if b.drain(now, rate)+n > rate*seconds {
 		return false
 	}
 	b.taken += n
 	return true
+}
+
+// drain is how much is taken by now.
+func (b *bucket) drain(now time.Time, rate float64) float64 {
+	b.taken = max(0, b.taken-rate*max(0, now.Sub(b.at).Seconds()))
+	b.at = now
+	return b.taken
 }
 
 // CheckCommands tells what is wrong with limits.commands of a configuration:

@@ -80,8 +80,8 @@ func TestAllDevicesTogetherHaveALimitToo(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		refused := h.tally("kitchen")["rate_limited"] + h.tally("porch")["rate_limited"]
-		if refused < 30 {
-			t.Errorf("got %d of 80 refused, want 30 or a little less: 50 at once are obeyed", refused)
+		if refused < 15 || refused > 30 {
+			t.Errorf("got %d of 80 refused, want 20 or so: 50 at once are obeyed, and the first five of each", refused)
 		}
 	})
 }
@@ -167,6 +167,7 @@ func TestManyRetainedCommandsAreAllCleared(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		time.Sleep(time.Second) // the broker keeps them now
 		h.moveIn(s)
 		time.Sleep(5 * time.Second)
 		for n := range 300 {

@@ -20,6 +20,8 @@ func (b *Bridge) setGroup(f fields) (any, error) {
 		return nil, bad("a group cannot be called %q: the topics have that word already", name)
 	case len(words) == 0 || len(words) > mostMembers:
 		return nil, bad("members must be 1 to %d slugs, names or ids of devices", mostMembers)
+	case known == nil && b.grouped() >= mostGroups:
+		return nil, bad("there are %d groups already, which is as many as there may be; remove one", mostGroups)
 	case known != nil && !known.isGroup():
 		return nil, bad("%q is a device; a group needs another name", name)
 	case known != nil && known.record.Group.Static:

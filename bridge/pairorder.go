@@ -32,8 +32,13 @@ func parsePair(f fields) (pairOrder, error) {
 	case pairCancel, pairRemove:
 		return pairOrder{what: action}, nil
 	}
+	if digits.MatchString(action) { // which must not be repeated
+		return pairOrder{}, bad("pair takes start, cancel or remove; a PIN goes to the topic pair_pin")
+	}
 	return pairOrder{}, bad("pair takes start, cancel or remove, not %q%s", oneLine(action), nearest.Hint(action, words))
 }
+
+var digits = regexp.MustCompile(`[0-9]{4}`)
 
 var pinForm = regexp.MustCompile(`^[0-9]{4,8}$`)
 
