@@ -71,7 +71,8 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 		Logger:                 slog.New(brokerLog{zerolog.NewSlogHandler(cfg.Logger)}),
 		SysTopicResendInterval: 60,
 	})
-	err := b.server.AddHook(&door{username: cfg.Username, password: cfg.Password}, nil)
+	d := &door{username: cfg.Username, password: cfg.Password, larder: larder{sizes: map[string]int{}}}
+	err := b.server.AddHook(d, nil)
 	if err == nil {
 		err = b.server.Serve()
 	}
@@ -217,12 +218,13 @@ func (b *Broker) establish(conn net.Conn) {
 type door struct {
 	mochi.HookBase
 	username, password string
+	larder             larder
 }
 
 func (d *door) ID() string { return "door" }
 
 func (d *door) Provides(b byte) bool {
-	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck || b == mochi.OnDisconnect
+	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck || b == mochi.OnPublish || b == mochi.OnDisconnect
 }
 
 func (d *door) OnConnectAuthenticate(_ *mochi.Client, pk packets.Packet) bool {
