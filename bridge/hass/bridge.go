@@ -43,6 +43,9 @@ func (b Bridge) payload() []byte {
 			all[c.key] = b.button(c.request, c.key, c.label, c.icon, c.class)
 		}
 	}
+	if slices.Contains(b.Requests, "log/level") {
+		all["log_level"] = b.logLevel()
+	}
 	return encode(payload{
 		Device:     device{Identifiers: []string{b.identifier()}, Name: "AirPlay bridge", Manufacturer: program, Firmware: b.Version},
 		Origin:     ours(b.Version),
@@ -96,6 +99,18 @@ func (b Bridge) button(request, key, label, icon, class string) component {
 	c.Class = class
 	c.Command = b.topic("request/" + request)
 	c.Press = "{}"
+	c.Availability = []availability{bridgeState(b.BaseTopic)}
+	return c
+}
+
+// logLevel is how much is written to the log.
+func (b Bridge) logLevel() component {
+	c := b.entity("select", "log_level", "Log level", "mdi:text-box-search")
+	c.Category = "config"
+	c.State = b.topic("info")
+	c.Value = "{{ value_json.log.level }}"
+	c.Command = b.topic("request/log/level")
+	c.Options = []string{"debug", "info", "warn", "error"}
 	c.Availability = []availability{bridgeState(b.BaseTopic)}
 	return c
 }

@@ -28,7 +28,7 @@ var (
 		Latencies: []string{"chime", "normal", "robust", "400ms"}, Leaders: []string{"kitchen", "downstairs", "all"},
 	}
 	bridge = hass.Bridge{BaseTopic: "airplay", Version: "0.1.0"}
-	full   = hass.Bridge{BaseTopic: "House-1/sound", DiscoveryPrefix: "ha", Version: "0.1.0", Requests: []string{"rescan", "restart", "diagnostics"}}
+	full   = hass.Bridge{BaseTopic: "House-1/sound", DiscoveryPrefix: "ha", Version: "0.1.0", Requests: []string{"rescan", "restart", "diagnostics", "log/level"}}
 )
 
 func TestPayloadsAreAsWritten(t *testing.T) {
