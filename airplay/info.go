@@ -40,6 +40,9 @@ type Info struct {
 	Group Group
 }
 
+// InUse tells whether somebody plays on the receiver, we or another.
+func (i Info) InUse() bool { return features.Flags(i.Flags).Has(features.SessionActive) }
+
 // Access is who may play on a receiver.
 type Access int
 

@@ -58,6 +58,10 @@ func (b *Bridge) announce(ctx context.Context, at net.Addr) error {
 func (d *device) pressed(r dacp.Remote) {
 	d.log.Debug().Str("button", r.Kind).Msg("pressed")
 	d.face.pressed(r)
+	if r.Kind == dacp.Busy {
+		d.occupancy.chosen(r.Busy)
+		d.tellBusy()
+	}
 	c := commandOf(r)
 	_, fact := c.(player.VolumeChanged)
 	if c == nil || d.override().Buttons == "report" && !fact {

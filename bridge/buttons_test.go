@@ -117,9 +117,11 @@ func TestAnotherInputIsNotFoughtFor(t *testing.T) {
 		if all := strings.Join(told, " "); len(told) != 3 || !strings.Contains(all, `"busy":true`) || !strings.Contains(all, `"taken_over"`) {
 			t.Errorf("got the events %s, want three: started, remote, finished", all)
 		}
-		s.until("airplay/kitchen/state", `"busy"`)
+		s.until("airplay/kitchen/state", `"activity":"external"`)
+		s.until("airplay/kitchen/state", `"busy":true`)
 		s.press("setproperty?dmcp.device-prevent-playback=0")
 		s.until("airplay/kitchen/event", `"busy":false`)
+		s.until("airplay/kitchen/state", `"busy":false`)
 		time.Sleep(time.Hour)
 		if got := s.rx.Log().Sessions; got != 1 || s.rx.Busy() {
 			t.Errorf("got %d sessions, busy %v, want the first one only", got, s.rx.Busy())

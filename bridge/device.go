@@ -48,6 +48,8 @@ type device struct {
 	buttons *dacp.Server
 	clock   *ptp.Engine
 	log     zerolog.Logger
+	// occupancy is whether somebody else plays on it.
+	occupancy occupancy
 	// timingTold is set once it was said that time is kept in another way.
 	timingTold atomic.Bool
 	vault      *vault.Vault
@@ -152,4 +154,11 @@ func (d *device) learn(found discovery.Device) {
 	}
 	d.record.Device = found
 	d.target.Store(targetOf(found, d.override()))
+	d.tellInUse()
+}
+
+// tellInUse tells whether it announces that somebody plays on it.
+func (d *device) tellInUse() {
+	d.occupancy.announced(d.target.Load().airplay.InUse())
+	d.tellBusy()
 }

@@ -78,6 +78,7 @@ func (b *Bridge) discovered(e discovery.Event) {
 		rec.Device, rec.LastSeen, rec.Leader = e.Device, time.Now(), ""
 		b.registry.dirty = true
 		d = b.add(rec, true)
+		d.tellInUse()
 		b.log.Info().Str("device", d.slug()).Str("name", d.name()).Msg("device found")
 		b.tellHappened("device_discovered", d)
 	case e.Gone && e.Device.Leader != "":

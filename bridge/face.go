@@ -20,6 +20,7 @@ type face struct {
 	mu         sync.Mutex
 	state      player.State
 	pairing    string
+	busy       bool         // somebody else plays on the device
 	shown      bool         // state has been told once
 	last       [4]time.Time // when the state was told, the oldest first
 	later      *time.Timer  // set while a newer state waits for its turn
@@ -91,7 +92,7 @@ func (f *face) tellState() {
 	now := time.Now()
 	copy(f.last[:], f.last[1:])
 	f.last[3] = now
-	doc := render(f.state, f.pairing, now)
+	doc := render(f.state, f.pairing, now).occupied(f.busy)
 	for key, text := range doc.keys() {
 		f.tell.retain(mqtt.Message{Topic: f.topic("state/" + key), Payload: []byte(text)})
 	}
@@ -102,7 +103,7 @@ func (f *face) tellState() {
 func (f *face) document() document {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return render(f.state, f.pairing, time.Now())
+	return render(f.state, f.pairing, time.Now()).occupied(f.busy)
 }
 
 // close stops what would still be told.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -143,6 +144,49 @@ func TestWhatAnEarlierRunLeftIsUpdatedOrCleared(t *testing.T) {
 		} {
 			if got := h.latest(topic) != ""; got != kept {
 				t.Errorf("%s: kept is %v, want %v", topic, got, kept)
+			}
+		}
+	})
+}
+
+func TestHomeAssistantThatComesUpIsToldEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := build(t, settings(t), raoptest.Config{Name: "Kitchen"})
+		topics := []string{
+			"homeassistant/device/airplay_STATIC_KITCHEN/config", "homeassistant/device/airplay_bridge/config", "homeassistant/media_player/kitchen/config",
+			"airplay/kitchen/state", "airplay/kitchen/availability", "airplay/kitchen/options", "airplay/bridge/state",
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		times := func() (list []int) {
+			for _, topic := range topics {
+				list = append(list, len(h.every(topic)))
+			}
+			return list
+		}
+		before := times()
+		say := func(word string, retain bool) {
+			if err := h.ear.client.Publish(t.Context(), mqtt.Message{Topic: "homeassistant/status", Payload: []byte(word), Retain: retain}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		say("offline", false)
+		say("ONLINE", false)
+		time.Sleep(10 * time.Second)
+		if got := times(); !slices.Equal(got, before) {
+			t.Errorf("said %v, want %v: nobody has come up", got, before)
+		}
+		say("online", false)
+		time.Sleep(900 * time.Millisecond)
+		if got := times(); !slices.Equal(got, before) {
+			t.Errorf("said %v, want %v: not all bridges at one moment", got, before)
+		}
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		for i, got := range times() {
+			if got != before[i]+1 {
+				t.Errorf("%s: said %d times more, want once", topics[i], got-before[i])
 			}
 		}
 	})

@@ -39,6 +39,8 @@ func (d *device) attend(s link, address string, sent func() sent, ended func()) 
 	w := &session{link: s, over: make(chan struct{})}
 	d.live.Store(w)
 	d.counts.begin(w, sent)
+	d.occupancy.begin()
+	d.tellBusy()
 	s.SetOffset(time.Duration(d.offset.Load())) // it may have been changed meanwhile
 	go func() {                                 // Close waits for it
 		defer close(w.over)
@@ -46,6 +48,9 @@ func (d *device) attend(s link, address string, sent func() sent, ended func()) 
 		d.counts.end(w)
 		ended()
 		w.err = d.verdict(s.Err(), address)
+		_, taken := w.err.(takenOver)
+		d.occupancy.end(taken)
+		d.tellBusy()
 	}()
 	return w
 }
