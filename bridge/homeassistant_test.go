@@ -130,6 +130,7 @@ func TestWhatAnEarlierRunLeftIsUpdatedOrCleared(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		synctest.Wait()
 		before := len(h.every(config))
 		h.moveIn(s)
 		time.Sleep(20 * time.Second)
