@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 )
@@ -61,26 +64,52 @@ func (l *link) subscribeAll() {
 	}
 }
 
+// subscribe asks for filters, those that are refused a few times: some brokers
+// (mochi 2.7) refuse one whose packet has the number of a message that is on its
+// way to us, as if the two counted together.
 func (l *link) subscribe(ctx context.Context, filters map[string]byte) error {
+	for try := 1; ; try++ {
+		denied, err := l.subscribeOnce(ctx, filters)
+		if err != nil || len(denied) == 0 {
+			return err
+		}
+		if try == subscribeTries {
+			return &DeniedError{Filters: slices.Sorted(maps.Keys(denied))}
+		}
+		filters = denied
+		select {
+		case <-time.After(time.Duration(try) * subscribePause):
+		case <-l.done:
+			return ErrNotConnected
+		case <-ctx.Done():
+			return fmt.Errorf("mqtt: subscribe: %w", ctx.Err())
+		}
+	}
+}
+
+const (
+	subscribeTries = 4
+	subscribePause = 50 * time.Millisecond
+)
+
+// subscribeOnce returns the filters that were refused.
+func (l *link) subscribeOnce(ctx context.Context, filters map[string]byte) (denied map[string]byte, err error) {
 	var sub *paho.SubscribeToken
-	err := l.settle(ctx, func() paho.Token {
+	err = l.settle(ctx, func() paho.Token {
 		t := l.paho.SubscribeMultiple(filters, nil)
 		sub, _ = t.(*paho.SubscribeToken)
 		return t
 	})
 	if err != nil {
-		return fmt.Errorf("mqtt: subscribe: %w", err)
+		return nil, fmt.Errorf("mqtt: subscribe: %w", err)
 	}
-	var denied []string
+	denied = map[string]byte{}
 	for filter, code := range sub.Result() {
 		if code > 2 {
-			denied = append(denied, filter)
+			denied[filter] = filters[filter]
 		}
 	}
-	if len(denied) > 0 {
-		return &DeniedError{Filters: denied}
-	}
-	return nil
+	return denied, nil
 }
 
 // A DeniedError tells which filters the broker does not let us subscribe to. The

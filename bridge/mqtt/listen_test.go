@@ -3,6 +3,8 @@ package mqtt_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,4 +156,37 @@ func TestHandlersHearWhatTheirFilterMatches(t *testing.T) {
 			t.Errorf("heard %q, want %q", got, want)
 		}
 	})
+}
+
+// A broker that sends what it keeps numbers those messages as we number our
+// subscriptions, and ours takes one for the other.
+func TestWatchesAreNotRefusedByChance(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t, mqtt.BrokerConfig{})
+			other, _ := run(t, mqtt.Config{Dial: h.dial}, nil)
+			c, _ := run(t, mqtt.Config{Dial: h.dial}, nil)
+			synctest.Wait()
+			for i := range 200 {
+				m := kept(fmt.Sprintf("room%d/state%d", i%8, i), "x")
+				m.QoS = 1
+				publish(t, other, m)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			var watching sync.WaitGroup
+			var heard ear
+			for i := range 8 {
+				watching.Go(func() {
+					if err := c.Watch(ctx, fmt.Sprintf("room%d/+", i), heard.handle); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			watching.Wait()
+			if got := len(heard.heard); got != 200 {
+				t.Errorf("heard %d messages that are kept, want 200", got)
+			}
+		})
+	}
 }
