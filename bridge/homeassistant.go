@@ -25,6 +25,7 @@ func (b *Bridge) tellHomes() {
 	for _, d := range b.devices {
 		b.tellHome(d)
 	}
+	b.tellHome(b.all)
 }
 
 // home is a device as Home Assistant is to see it.
@@ -48,6 +49,9 @@ func (b *Bridge) home(d *device) hass.Device {
 		Pairing:         d.canPair(),
 		Queue:           true,
 		MediaPlayer:     b.cfg.HomeAssistant.MediaPlayer == "bkbilly",
+	}
+	if d == b.all {
+		h.Name = "All speakers"
 	}
 	if !d.isGroup() {
 		h.Latencies, h.Leaders = d.latencies(), b.leadersFor(d)

@@ -38,6 +38,9 @@ func TestWhatHomeAssistantOffersDoesWhatItSays(t *testing.T) {
 				t.Errorf("the bridge itself has no %s", key)
 			}
 		}
+		if h.components("ALL")["chime"] == nil || h.components("ALL")["latency"] != nil || h.components("ALL")["group"] != nil {
+			t.Errorf("all speakers are %v, want them to ring, and nothing that only a device has", h.components("ALL"))
+		}
 		// What its templates make of a choice.
 		h.say("bridge/request/device/options", `{"device":"kitchen","latency":"chime"}`)
 		h.until("airplay/kitchen/options", `"latency":"chime"`)
