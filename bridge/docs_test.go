@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"airplay2mqtt/bridge"
 )
@@ -146,5 +147,68 @@ func TestEveryTroubleIsDocumented(t *testing.T) {
 	}
 	if found < 3 {
 		t.Errorf("found only %d problems in the sources", found)
+	}
+}
+
+var (
+	pubLine = regexp.MustCompile("mosquitto_pub ((?:'[^']*'|\"[^\"]*\"|[^'\"\n`])*)")
+	pubArg  = regexp.MustCompile(` ?-([a-z]) ?('[^']*'|"[^"]*"|[^-\s]\S*)?`)
+)
+
+// published are the topic and the payload of a mosquitto_pub.
+func published(line string) (topic, payload string, fromFile bool) {
+	for _, m := range pubArg.FindAllStringSubmatch(" "+line, -1) {
+		switch value := strings.Trim(m[2], `'"`); m[1] {
+		case "t":
+			topic = value
+		case "m":
+			payload = value
+		case "f", "s", "l":
+			fromFile = true
+		}
+	}
+	return topic, payload, fromFile
+}
+
+// Whoever copies a line from any of the pages is understood.
+func TestMessagesInAllDocumentsAreUnderstood(t *testing.T) {
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob("../docs/*/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages = append(append(pages, more...), "../README.md")
+	found := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range pubLine.FindAllStringSubmatch(string(text), -1) {
+			topic, payload, fromFile := published(m[1])
+			rest, ours := strings.CutPrefix(topic, "airplay/")
+			device, name, _ := strings.Cut(rest, "/")
+			if !ours || fromFile {
+				continue
+			}
+			found++
+			if request, ok := strings.CutPrefix(name, "request/"); ok && device == "bridge" {
+				err = bridge.ParseRequest(request, []byte(payload))
+			} else if _, ok := bridge.Verbs()[name]; !ok {
+				t.Errorf("%s: there is no command %s: %s", page, topic, m[0])
+				continue
+			} else {
+				_, _, _, err = bridge.ParseOrder(name, []byte(payload), time.Now())
+			}
+			if err != nil {
+				t.Errorf("%s: %s: %v", page, m[0], err)
+			}
+		}
+	}
+	if found < 60 {
+		t.Errorf("found only %d messages in the documents", found)
 	}
 }

@@ -79,3 +79,13 @@ func Requests() map[string][]string {
 	}
 	return all
 }
+
+// ParseRequest reads a request and says what is wrong with it.
+func ParseRequest(name string, payload []byte) error {
+	r, ok := requests[name]
+	if !ok {
+		return bad("there is no request %q", name)
+	}
+	_, err := readFields(verb{main: r.main, keys: r.keys}, payload)
+	return err
+}
