@@ -3,6 +3,7 @@ package bridge
 import (
 	"maps"
 	"runtime"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"time"
@@ -52,13 +53,12 @@ const healthEvery = time.Minute
 
 // condition is how the bridge is, on the switchboard.
 func (b *Bridge) condition(now time.Time) Health {
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
+	memory, heap := memoryInUse()
 	h := Health{
 		At:         now.UTC().Format(stamp),
 		Uptime:     int64(now.Sub(b.started).Seconds()),
-		Memory:     memory.Sys - memory.HeapReleased,
-		Heap:       memory.HeapAlloc,
+		Memory:     memory,
+		Heap:       heap,
 		Goroutines: runtime.NumGoroutine(),
 		Reconnects: b.client.Reconnects(),
 		Commands:   b.commands,
@@ -75,6 +75,21 @@ func (b *Bridge) condition(now time.Time) Health {
 		h.Problems = append(h.Problems, b.problems[key])
 	}
 	return h
+}
+
+// memoryInUse is what the program has from the system, and what of it objects take.
+// The world is not stopped for it: something is playing.
+func memoryInUse() (all, heap uint64) {
+	read := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
+	}
+	metrics.Read(read)
+	for _, sample := range read {
+		if sample.Value.Kind() != metrics.KindUint64 {
+			return 0, 0 // another version of Go calls it otherwise
+		}
+	}
+	return read[0].Value.Uint64() - read[1].Value.Uint64(), read[2].Value.Uint64()
 }
 
 func (d *device) health() DeviceHealth {
