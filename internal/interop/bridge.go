@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ type BridgeConfig struct {
 	Broker   *Broker           // none: the bridge brings its own
 	MDNS     bool              // find receivers on loopback
 	Devices  []Device          // static ones
+	Away     []Device          // and such that nobody waits for
 	Files    map[string][]byte // what lies in its media folder
 	Chimes   map[string][]byte // and in its folder of chimes; they are as loud as they are
 	Deny     bool              // do not allow URLs on loopback
@@ -164,7 +166,7 @@ func (b *Bridge) write(cfg BridgeConfig, dir string) error {
 		s.MQTT.Username, s.MQTT.Password = cfg.Broker.Config.Username, cfg.Broker.Config.Password
 	}
 	s.Discovery.MDNS, s.Discovery.Interfaces = cfg.MDNS, []string{"lo"}
-	s.Devices = cfg.Devices
+	s.Devices = slices.Concat(cfg.Devices, cfg.Away)
 	s.Media.Folders, s.Media.CAFile = []string{b.Media}, cfg.CAFile
 	if !cfg.Deny {
 		s.Media.Allow = []string{"127.0.0.1"}

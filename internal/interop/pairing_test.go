@@ -15,6 +15,7 @@ import (
 // A pairing is a bridge that knows a television, and the television.
 type pairedHouse struct {
 	house  *interop.House
+	broker *interop.Broker
 	tv     *interop.Television
 	bridge *interop.Bridge
 	client *interop.Client
@@ -28,7 +29,7 @@ func openPairing(t *testing.T) *pairedHouse {
 	broker := house.Broker(t, interop.BrokerConfig{})
 	bridge := house.Bridge(t, interop.BridgeConfig{Broker: broker,
 		Devices: []interop.Device{{Name: tv.Name, Host: tv.Host, Port: tv.Port}}})
-	return &pairedHouse{house: house, tv: tv, bridge: bridge, client: bridge.Client}
+	return &pairedHouse{house: house, broker: broker, tv: tv, bridge: bridge, client: bridge.Client}
 }
 
 // pair has the television show a PIN, and returns it.
