@@ -39,6 +39,7 @@ type BridgeConfig struct {
 	Away     []Device          // and such that nobody waits for
 	Files    map[string][]byte // what lies in its media folder
 	Chimes   map[string][]byte // and in its folder of chimes; they are as loud as they are
+	Voice    []string          // a command that speaks
 	Deny     bool              // do not allow URLs on loopback
 	CAFile   string            // an authority for https besides the usual ones
 	Deprived bool              // without the right to ports below 1024
@@ -75,6 +76,9 @@ type settings struct {
 	Announcements struct {
 		Loudness string `yaml:"loudness"`
 	} `yaml:"announcements"`
+	TTS struct {
+		Command []string `yaml:"command,omitempty"`
+	} `yaml:"tts"`
 	Data string `yaml:"data"`
 	Log  struct {
 		Level string `yaml:"level"`
@@ -171,6 +175,7 @@ func (b *Bridge) write(cfg BridgeConfig, dir string) error {
 	if !cfg.Deny {
 		s.Media.Allow = []string{"127.0.0.1"}
 	}
+	s.TTS.Command = cfg.Voice
 	s.Data = filepath.Join(dir, "data")
 	s.Log.Level = "debug"
 	text, err := yaml.Marshal(s)

@@ -26,7 +26,7 @@ const (
 // parts is every program that a test may start, and what it is for.
 var parts = []string{
 	"mosquitto", "mosquitto_pub", "shairport-sync", "avahi-daemon", "avahi-browse", "dbus-daemon",
-	"ip", "setpriv", "ffmpeg", "lame", "flac", "oggenc", "go",
+	"ip", "setpriv", "ffmpeg", "lame", "flac", "oggenc", "espeak-ng", "go",
 }
 
 // Main runs the tests of a package in namespaces of their own and returns the
