@@ -45,6 +45,14 @@ var (
 	ErrNoEngine = errors.New("it has no text-to-speech for this language; add one there (Settings, Devices & services), such as Piper")
 )
 
+// A statusError is an answer other than 200.
+type statusError struct {
+	status string
+	said   string // what it says of itself
+}
+
+func (e *statusError) Error() string { return "it answers " + e.status + e.said }
+
 // New makes a client. It opens no connection yet.
 func New(cfg Config) (*Client, error) {
 	if cfg.Site == "" {
@@ -106,7 +114,7 @@ func (c *Client) ask(ctx context.Context, method, path string, body io.Reader, m
 	case answer.StatusCode == http.StatusUnauthorized, answer.StatusCode == http.StatusForbidden:
 		return nil, ErrToken
 	case answer.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("it answers %s%s", answer.Status, complaint(content))
+		return nil, &statusError{answer.Status, complaint(content)}
 	case err != nil:
 		return nil, fmt.Errorf("its answer breaks off: %w", plain(err))
 	case int64(len(content)) > most:

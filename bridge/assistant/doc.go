@@ -6,6 +6,6 @@
 //	media, err := ha.Resolve(ctx, "media-source://media_source/local/bell.mp3")
 //
 // It speaks the REST API (POST /api/tts_get_url) and the WebSocket API
-// (tts/engine/list, media_source/resolve_media), as Home Assistant 2024.1 to
-// 2026.9 has them.
+// (tts/engine/list, media_source/resolve_media), which are the same in Home
+// Assistant 2024.3, with which it was tried, and 2026.9, whose source was read.
 package assistant

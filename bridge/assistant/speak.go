@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -52,7 +53,7 @@ func (c *Client) speak(ctx context.Context, s Speech) ([]byte, error) {
 	const answerMost = 64 << 10
 	content, err := c.ask(ctx, http.MethodPost, "/api/tts_get_url", bytes.NewReader(body), answerMost)
 	if err != nil {
-		return nil, err
+		return nil, s.doubt(engine, err)
 	}
 	// Its url may be one for browsers outside, which leads nowhere from here;
 	// the path is good at the address that we know.
@@ -63,6 +64,20 @@ func (c *Client) speak(ctx context.Context, s Speech) ([]byte, error) {
 		return nil, errors.New("its answer does not tell where the sound is")
 	}
 	return c.ask(ctx, http.MethodGet, where.Path, nil, c.cfg.MaxSound)
+}
+
+// doubt adds to an error what it most often is: Home Assistant answers 500
+// without a word where it does not know an engine, or that does not know a
+// language.
+func (s Speech) doubt(engine string, err error) error {
+	var status *statusError
+	switch {
+	case !errors.As(err, &status) || status.said != "":
+		return err
+	case s.Language == "":
+		return fmt.Errorf("%w; does it have the engine %s (tts.engine)?", err, short(engine))
+	}
+	return fmt.Errorf("%w; does it have the engine %s (tts.engine), and does that speak %s?", err, short(engine), short(s.Language))
 }
 
 // findEngine asks which engines there are, and takes the first that speaks the

@@ -94,11 +94,9 @@ func (s *Server) getURL(w http.ResponseWriter, r *http.Request) {
 	}
 	engine, ok := s.engine(wish.Engine)
 	switch {
-	case !ok:
-		answer(w, http.StatusBadRequest, map[string]string{"error": "Provider " + wish.Engine + " not found"})
-		return
-	case wish.Language != "" && len(engine.speaking(wish.Language)) == 0:
-		answer(w, http.StatusBadRequest, map[string]string{"error": "Language '" + wish.Language + "' not supported"})
+	case !ok, wish.Language != "" && len(engine.speaking(wish.Language)) == 0:
+		// It means to say why, and cannot write that as JSON.
+		http.Error(w, "500 Internal Server Error\n\nServer got itself in trouble", http.StatusInternalServerError)
 		return
 	}
 	path := "/api/tts_proxy/" + s.note(wish)
