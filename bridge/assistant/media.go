@@ -40,13 +40,19 @@ func (c *Client) resolve(ctx context.Context, id string) (Media, error) {
 	if err != nil {
 		return Media{}, err
 	}
-	u, err := url.Parse(found.URL)
+	return place(c.cfg.Site, found.URL, found.MIME)
+}
+
+// place makes media of what Home Assistant says: a path at its own site, or an
+// address elsewhere.
+func place(site, address, mime string) (Media, error) {
+	u, err := url.Parse(address)
 	switch {
 	case err != nil:
-	case u.Host == "" && strings.HasPrefix(found.URL, "/"):
-		return Media{URL: c.cfg.Site + found.URL, MIME: found.MIME, Own: true}, nil
+	case u.Host == "" && u.Scheme == "" && strings.HasPrefix(address, "/"):
+		return Media{URL: site + address, MIME: mime, Own: true}, nil
 	case u.Host != "" && (u.Scheme == "http" || u.Scheme == "https"):
-		return Media{URL: found.URL, MIME: found.MIME}, nil
+		return Media{URL: address, MIME: mime}, nil
 	}
 	return Media{}, errors.New("it stands for what is no http address")
 }

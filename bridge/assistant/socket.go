@@ -89,13 +89,16 @@ func (c *Client) talk(conn *websocket.Conn, question map[string]any, result any)
 
 // hear reads one message. Not by ReadJSON: the limit holds for all of it.
 func hear(conn *websocket.Conn) (said, error) {
-	var m said
 	_, text, err := conn.ReadMessage()
 	if err != nil {
-		return m, fmt.Errorf("its WebSocket: %w", err)
+		return said{}, fmt.Errorf("its WebSocket: %w", err)
 	}
-	if err := json.Unmarshal(text, &m); err != nil {
-		return m, errors.New("its WebSocket says what is no JSON")
+	return parse(text)
+}
+
+func parse(text []byte) (m said, err error) {
+	if json.Unmarshal(text, &m) != nil {
+		return said{}, errors.New("its WebSocket says what is no JSON")
 	}
 	return m, nil
 }
