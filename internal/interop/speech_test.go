@@ -28,7 +28,11 @@ func TestTextIsSpokenByEspeak(t *testing.T) {
 		h.client.Wait(t, at, "airplay/kitchen/event", 2*moment, func(s string) bool { return strings.Contains(s, "announcement_finished") })
 		h.kitchen.Silent(t, ear, 300*time.Millisecond)
 		recording := ear.Recorded()
-		want := decode(t, pipe(t, []byte(text+"\n"), "espeak-ng", "--stdin", "--stdout", "-ven"))
+		want, err := interop.ParseWAV(pipe(t, pipe(t, []byte(text+"\n"), "espeak-ng", "--stdin", "--stdout", "-ven"),
+			"ffmpeg", "-loglevel", "error", "-i", "-", "-f", "wav", "-bitexact", "-ar", "44100", "-ac", "2", "-c:a", "pcm_s16le", "-"))
+		if err != nil {
+			t.Fatal(err)
+		}
 		// What both are alike in: one was resampled by ffmpeg, the other by us.
 		begins := 0
 		for begins < len(want) && want[begins][0] < 3000 {
