@@ -74,6 +74,9 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 	d := &door{username: cfg.Username, password: cfg.Password, larder: larder{sizes: map[string]int{}}}
 	err := b.server.AddHook(d, nil)
 	if err == nil {
+		err = b.server.AddHook(new(turns), nil)
+	}
+	if err == nil {
 		err = b.server.Serve()
 	}
 	if err != nil {

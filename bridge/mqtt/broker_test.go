@@ -1,11 +1,13 @@
 package mqtt_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -227,4 +229,35 @@ func TestPipeDeadlinesWakeReaders(t *testing.T) {
 func isTimeout(err error) bool {
 	var t net.Error
 	return errors.As(err, &t) && t.Timeout()
+}
+
+// The library changes and searches what is retained without a lock, which the
+// race detector sees unless we have them take turns.
+func TestRetainedMessagesComeAndGoWhileTheyAreLookedFor(t *testing.T) {
+	b := startBroker(t, mqtt.BrokerConfig{})
+	pipe := func(context.Context) (net.Conn, error) { return b.Pipe(), nil }
+	writer, _ := run(t, mqtt.Config{Dial: pipe, Will: &mqtt.Message{Topic: "a/will", Payload: []byte("x"), Retain: true}}, nil)
+	reader, _ := run(t, mqtt.Config{Dial: pipe}, nil)
+	connected(t, writer)
+	connected(t, reader)
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	parts.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			payload := []byte("there")
+			if i%2 == 1 {
+				payload = nil
+			}
+			_ = writer.Publish(ctx, mqtt.Message{Topic: fmt.Sprintf("a/%d", i/2%3), Payload: payload, Retain: true})
+		}
+	})
+	for range 200 {
+		looking, enough := context.WithTimeout(ctx, time.Millisecond)
+		if err := reader.Watch(looking, "a/+", func(mqtt.Message) {}); err != nil {
+			t.Fatal(err)
+		}
+		enough()
+	}
 }
