@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/audio/wav"
 	"airplay2mqtt/bridge"
 	"airplay2mqtt/bridge/config"
@@ -43,6 +44,7 @@ type house struct {
 	stop   func() error
 	log    zerolog.Logger
 	bridge *bridge.Bridge // the newest
+	doctor func(ctx context.Context, device string, clock *ptp.Engine) (json.RawMessage, error)
 }
 
 // An ear hears every message.
@@ -102,6 +104,7 @@ func (h *house) moveIn(s config.Config) {
 		Settings:     s,
 		Version:      "test",
 		Logger:       h.log,
+		Doctor:       h.doctor,
 		Browse:       h.browse,
 		DialBroker:   func(context.Context) (net.Conn, error) { return h.broker.Load().Pipe(), nil },
 		DialContext:  us.DialContext,

@@ -8,14 +8,18 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/bridge"
 	"airplay2mqtt/bridge/config"
 	"airplay2mqtt/raop/raoptest"
+
+	"github.com/gorilla/websocket"
 )
 
 const pageToken = "a token nobody guesses"
@@ -143,6 +147,70 @@ func TestUploadedFileIsPlayedAndGone(t *testing.T) {
 		time.Sleep(15 * time.Second)
 		if _, err := os.Stat(filepath.Join(s.Data, "uploads", said.Path)); !os.IsNotExist(err) {
 			t.Errorf("the file is there after it was played (%v)", err)
+		}
+	})
+}
+
+// visit has the page ask the doctor for a device, and returns what it is told.
+func (h *house) visit(device string) string {
+	h.t.Helper()
+	d := websocket.Dialer{NetDialContext: h.lan.Host("10.0.0.9").DialContext}
+	conn, _, err := d.DialContext(h.t.Context(), "ws://10.0.0.2:8330/socket", http.Header{"Authorization": {"Bearer " + pageToken}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.WriteMessage(websocket.TextMessage, []byte(`{"doctor":"`+device+`"}`)); err != nil {
+		h.t.Fatal(err)
+	}
+	for {
+		_, said, err := conn.ReadMessage()
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if strings.HasPrefix(string(said), `{"doctor":{`) {
+			return string(said)
+		}
+	}
+}
+
+func TestDoctorSeesDevicesThatNobodyListensTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := withPage(t)
+		s.Groups = []config.Group{{Name: "Downstairs", Members: []string{"kitchen"}}}
+		h, _ := build(t, s, raoptest.Config{})
+		h.tone("tone.wav", 3)
+		_ = h.stop()
+		var asked []string
+		h.doctor = func(_ context.Context, device string, clock *ptp.Engine) (json.RawMessage, error) {
+			if clock == nil {
+				t.Error("the doctor has no clock")
+			}
+			asked = append(asked, device)
+			return json.RawMessage(`{"well":true}`), nil
+		}
+		h.moveIn(s)
+		sees := func(when, device, want string) {
+			t.Helper()
+			if got := h.visit(device); !strings.Contains(got, want) {
+				t.Errorf("%s: got %s, want %q", when, got, want)
+			}
+		}
+		sees("idle", "kitchen", `"diagnosis":{"well":true}`)
+		sees("a group", "downstairs", "no groups")
+		sees("nobody", "attic", "there is no device")
+		h.say("kitchen/play_file", `{"path":"tone.wav","transaction":"t"}`)
+		if code := h.result("kitchen", "t"); code != "" {
+			t.Fatalf("play_file: got %s, want ok", code)
+		}
+		sees("while it plays", "kitchen", "something is played on it")
+		h.until("airplay/kitchen/event", "playback_finished")
+		h.until("airplay/kitchen/state", `"state":"idle"`)
+		sees("just after it", "kitchen", "the bridge has a session with it")
+		time.Sleep(15 * time.Second)
+		sees("later", "kitchen", `"diagnosis":{"well":true}`)
+		if want := []string{"Kitchen", "Kitchen"}; !slices.Equal(asked, want) {
+			t.Errorf("the doctor was asked for %v, want %v", asked, want)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"airplay2mqtt/bridge/mqtt"
 	"airplay2mqtt/bridge/web"
 
 	"github.com/rs/zerolog"
@@ -209,6 +211,17 @@ func TestEverythingEndsWithinASecondThoughPagesAreOpen(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 	})
+}
+
+func TestAddressThatIsTakenIsSaid(t *testing.T) {
+	s, err := web.New(web.Config{Address: "127.0.0.1:8330", Base: "airplay", Broker: mqtt.Config{Server: "mqtt://b"},
+		Listen: func(string, string) (net.Listener, error) { return nil, errors.New("address already in use") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.Run(t.Context()), "web: address already in use"; got == nil || got.Error() != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
 }
 
 func TestHealthAndMetrics(t *testing.T) {

@@ -124,6 +124,7 @@ export class Card {
         this.online = payload === "online";
         return this.show();
       case "state":
+        if (this.state?.state !== "playing" && payload.includes('"state":"playing"')) this.problem("");
         this.state = payload ? JSON.parse(payload) : null;
         return this.show();
       case "artwork_base64": {
