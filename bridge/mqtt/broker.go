@@ -73,7 +73,7 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 	})
 	d := &door{username: cfg.Username, password: cfg.Password, larder: larder{sizes: map[string]int{}}}
 	err := b.server.AddHook(d, nil)
-	if err == nil {
+	if err == nil { // the last one, for it counts on what is retained after it
 		err = b.server.AddHook(new(turns), nil)
 	}
 	if err == nil {
