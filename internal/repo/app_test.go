@@ -38,6 +38,7 @@ var ruleOf = map[string]func(v any) string{
 	"homeassistant_api": boolean,
 	"ingress":           boolean,
 	"ingress_port":      number,
+	"ingress_stream":    boolean,
 	"panel_icon":        matching(`^mdi:[a-z-]+$`),
 	"panel_title":       text,
 	"services":          all(matching(`^(mqtt|mysql):(provide|want|need)$`)),
