@@ -46,13 +46,13 @@ func (s *Session) tellAnchor() {
 	at = max(at, line.tl.FrameAt(now)) // what is past cannot be held to
 	clock, ns, ok := s.peer.Stamp(line.tl.At(at))
 	if !ok {
-		s.plan(anchor, now.Add(anchorAgain))
+		s.agenda.Plan(anchor, now.Add(anchorAgain))
 		return
 	}
 	err := s.setRate(context.Background(), anchorOf(line.rtp(at), clock, ns))
 	if err != nil {
 		s.log.Debug().Err(err).Msg("anchor not accepted yet")
-		s.plan(anchor, now.Add(anchorAgain))
+		s.agenda.Plan(anchor, now.Add(anchorAgain))
 		return
 	}
 	s.mu.Lock()

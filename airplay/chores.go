@@ -28,59 +28,11 @@ const (
 	settled = 150 * time.Millisecond
 )
 
-// plan puts a chore on the agenda, unless it is due earlier anyway.
-func (s *Session) plan(c chore, at time.Time) {
-	s.mu.Lock()
-	if due := s.agenda[c]; due.IsZero() || at.Before(due) {
-		s.agenda[c] = at
-	}
-	s.mu.Unlock()
-	wake(s.wakeChore)
-}
-
-// doChores is the goroutine that asks in the background, one thing at a time,
-// so that a slow receiver delays nothing but its own chores.
+// doChores is the goroutine that asks in the background.
 func (s *Session) doChores() {
 	defer s.wg.Done()
-	s.plan(feedback, time.Now().Add(feedbackBetween))
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-s.over:
-			return
-		case <-s.wakeChore:
-		case <-timer.C:
-		}
-		c, wait := s.nextChore(time.Now())
-		if c < chores {
-			s.do(c)
-			wait = 0
-		}
-		timer.Reset(wait)
-	}
-}
-
-// nextChore takes the chore that is due longest from the agenda. If none is,
-// it returns chores, and when to look again.
-func (s *Session) nextChore(now time.Time) (next chore, wait time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	next = chores
-	var first time.Time
-	for c, due := range s.agenda {
-		if !due.IsZero() && (first.IsZero() || due.Before(first)) {
-			next, first = chore(c), due
-		}
-	}
-	switch {
-	case next == chores:
-		return chores, time.Hour
-	case now.Before(first):
-		return chores, first.Sub(now)
-	}
-	s.agenda[next] = time.Time{}
-	return next, 0
+	s.agenda.Plan(feedback, time.Now().Add(feedbackBetween))
+	s.agenda.Run(s.end.Over(), s.do)
 }
 
 func (s *Session) do(c chore) {
@@ -94,7 +46,7 @@ func (s *Session) do(c chore) {
 	case feedback:
 		// Every answer is good; none ends the connection, and so the session.
 		s.rtsp.DoWithin(context.Background(), feedbackPatience, rtsp.Request{Method: "POST", URI: "/feedback"})
-		s.plan(feedback, time.Now().Add(feedbackBetween))
+		s.agenda.Plan(feedback, time.Now().Add(feedbackBetween))
 	case yield:
 		s.yield()
 	}
@@ -102,19 +54,7 @@ func (s *Session) do(c chore) {
 
 // repeatVolume sets again what we have set before.
 func (s *Session) repeatVolume() {
-	select {
-	case s.volumeTurn <- struct{}{}:
-		defer func() { <-s.volumeTurn }()
-	case <-s.over:
-		return
-	}
-	s.mu.Lock()
-	v := s.volume
-	s.mu.Unlock()
-	if !v.set {
-		return
-	}
-	if err := s.sendVolume(context.Background(), v.level); err != nil {
+	if err := s.volume.Repeat(s.end.Over(), s.sendVolume); err != nil {
 		s.log.Debug().Err(err).Msg("volume not repeated")
 	}
 }

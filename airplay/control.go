@@ -1,123 +1,41 @@
 package airplay
 
 import (
-	"errors"
 	"fmt"
 	"net"
-	"net/netip"
-	"syscall"
 	"time"
 
+	"airplay2mqtt/internal/duty"
 	"airplay2mqtt/internal/rtp"
 )
-
-// datagrams hands each datagram that comes to a socket to handle, until the
-// socket is closed. Other errors are those of single datagrams, unless there
-// is no end to them.
-func datagrams(conn net.PacketConn, handle func(b []byte, from net.Addr)) {
-	buf := make([]byte, 2048)
-	for errs := 0; errs < 100; {
-		n, from, err := conn.ReadFrom(buf)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil:
-			errs++
-		default:
-			errs = 0
-			handle(buf[:n], from)
-		}
-	}
-}
-
-// ipOf returns the address without port, the zero address if it has none.
-func ipOf(a net.Addr) netip.Addr {
-	switch a := a.(type) {
-	case *net.UDPAddr:
-		return a.AddrPort().Addr().Unmap()
-	case *net.TCPAddr:
-		return a.AddrPort().Addr().Unmap()
-	}
-	return netip.Addr{}
-}
-
-func portOf(c net.PacketConn) uint16 {
-	a, ok := c.LocalAddr().(*net.UDPAddr)
-	if !ok {
-		return 0
-	}
-	return uint16(a.Port)
-}
-
-// Receivers with a dying radio ask for the same packets again and again.
-// Beyond this they are not answered, so that others still get through.
-const (
-	resendLimit  = 200
-	resendWindow = 100 * time.Millisecond
-	// storm is how many packets asked for at once are a reason for a sync.
-	storm = 32
-)
-
-// A resender answers what the receiver asks for on the control port. It
-// belongs to the goroutine that reads there.
-type resender struct {
-	s      *Session
-	since  time.Time // the window that is counted
-	count  int
-	packet []byte
-}
 
 // answerResends is the goroutine that reads the control port.
 func (s *Session) answerResends() {
 	defer s.wg.Done()
-	r := resender{s: s, packet: make([]byte, 0, rtp.ResendSize+slotSize)}
-	datagrams(s.control, r.handle)
+	r := duty.Resends{Conn: s.control, Far: s.far, To: s.controlAddr, Most: ringSize,
+		Find: s.findAgain, Asked: s.askedAgain, Failed: s.sendFailed}
+	r.Answer()
 }
 
-func (r *resender) handle(b []byte, from net.Addr) {
-	var q rtp.ResendRequest
-	if ipOf(from).WithZone("") != r.s.far.WithZone("") || q.Unmarshal(b) != nil {
-		return
-	}
-	now := time.Now()
-	for i := range min(q.Count, ringSize) {
-		if !r.allowed(now) {
-			break
-		}
-		r.resend(q.First+i, now)
-	}
-	r.s.mu.Lock()
-	r.s.counts.ResendAsked += uint64(q.Count)
-	r.s.mu.Unlock()
-	if q.Count >= storm {
-		r.s.syncSoon()
-	}
-}
-
-// allowed counts packets per window.
-func (r *resender) allowed(now time.Time) bool {
-	if now.Sub(r.since) >= resendWindow {
-		r.since, r.count = now, 0
-	}
-	r.count++
-	return r.count <= resendLimit
-}
-
-// resend sends a packet again if it is there and can still be heard, and says
-// so if not.
-func (r *resender) resend(seq uint16, now time.Time) {
-	s := r.s
+// findAgain answers with a packet that can still be heard, twice, as iOS does:
+// where one got lost the next may too; and else that it is lost.
+func (s *Session) findAgain(b []byte, seq uint16, now time.Time) (answer []byte, times int) {
 	s.mu.Lock()
-	if packet := s.beat.ring.Find(seq, now); packet != nil {
-		r.packet = append(rtp.Resend{Seq: seq}.AppendTo(r.packet[:0]), packet...)
-		s.counts.Resent++
-	} else {
-		r.packet = rtp.Lost{Seq: seq}.AppendTo(r.packet[:0])
+	defer s.mu.Unlock()
+	packet := s.beat.ring.Find(seq, now)
+	if packet == nil {
+		return rtp.Lost{Seq: seq}.AppendTo(b), 1
 	}
+	s.counts.Resent++
+	return append(rtp.Resend{Seq: seq}.AppendTo(b), packet...), 2
+}
+
+func (s *Session) askedAgain(n uint16, _ time.Time) {
+	s.mu.Lock()
+	s.counts.ResendAsked += uint64(n)
 	s.mu.Unlock()
-	s.control.SetWriteDeadline(now.Add(sendPatience))
-	if _, err := s.control.WriteTo(r.packet, s.controlAddr); err != nil {
-		s.sendFailed(err, now)
+	if n >= duty.Storm {
+		s.syncSoon()
 	}
 }
 
@@ -127,10 +45,10 @@ func (r *resender) resend(seq uint16, now time.Time) {
 func (s *Session) answerTimings() {
 	defer s.wg.Done()
 	buf := make([]byte, 0, rtp.TimingSize)
-	datagrams(s.timingPort, func(b []byte, from net.Addr) {
+	duty.Datagrams(s.timingPort, func(b []byte, from net.Addr) {
 		received := s.clock.Stamp(time.Now())
 		var q rtp.Timing
-		if ipOf(from).WithZone("") != s.far.WithZone("") || q.Unmarshal(b) != nil || q.Reply {
+		if !duty.From(from, s.far) || q.Unmarshal(b) != nil || q.Reply {
 			return
 		}
 		answer := q.Answer(received)
@@ -145,33 +63,16 @@ func (s *Session) answerTimings() {
 	})
 }
 
-// sendFailed counts what the network refused. Refusals by the receiver's
-// kernel mean that it has closed its port, and a connection for buffered
-// sound that breaks is the end of it.
+// sendFailed counts what the network refused, and what it says of the receiver.
 func (s *Session) sendFailed(err error, now time.Time) {
 	s.mu.Lock()
 	s.counts.SendErrors++
-	gone := s.kind == Buffered
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		gone = s.refusals.add(now) || gone
-	}
+	verdict := s.refusals.Add(err, now)
 	s.mu.Unlock()
-	if gone {
+	switch verdict {
+	case duty.Suspicious:
+		s.agenda.Plan(feedback, now)
+	case duty.Hopeless:
 		s.fail(fmt.Errorf("%w: its audio port is closed: %w", ErrClosedByReceiver, err))
 	}
-}
-
-// refusals counts refused packets. It is guarded by the session's mutex.
-type refusals struct {
-	since time.Time
-	count int
-}
-
-// add notes a refusal and tells whether they have gone on for two seconds.
-func (r *refusals) add(now time.Time) (hopeless bool) {
-	if r.count == 0 || now.Sub(r.since) > 10*time.Second {
-		*r = refusals{since: now}
-	}
-	r.count++
-	return r.count >= 3 && now.Sub(r.since) > 2*time.Second
 }

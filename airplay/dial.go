@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"airplay2mqtt/internal/duty"
 	"airplay2mqtt/internal/features"
 	"airplay2mqtt/internal/hap"
 	"airplay2mqtt/internal/pairing"
@@ -167,7 +168,7 @@ func (d *dialer) try(ctx context.Context) (*Session, error) {
 // introduce asks the receiver what it is, proves ourselves, and takes the
 // connection over.
 func (d *dialer) introduce(ctx context.Context, raw net.Conn) (*Session, error) {
-	near, far := ipOf(raw.LocalAddr()), ipOf(raw.RemoteAddr())
+	near, far := duty.IP(raw.LocalAddr()), duty.IP(raw.RemoteAddr())
 	if !near.IsValid() || !far.IsValid() {
 		raw.Close()
 		return nil, errors.New("connection has no IP addresses")
@@ -180,8 +181,8 @@ func (d *dialer) introduce(ctx context.Context, raw net.Conn) (*Session, error) 
 	s := &Session{
 		cfg: d.cfg, log: d.cfg.Logger.With().Str("address", d.address).Logger(),
 		born: time.Now(), url: sessionURL(near, self.number), near: near, far: far, self: self, offset: d.cfg.Offset,
-		asked: make(chan struct{}), volumeTurn: make(chan struct{}, 1), wakeSpool: make(chan struct{}, 1),
-		wakeSync: make(chan struct{}, 1), wakeChore: make(chan struct{}, 1), over: make(chan struct{}),
+		asked: make(chan struct{}), wakeSpool: duty.NewBell(), wakeSync: duty.NewBell(),
+		volume: duty.NewVolume(), agenda: duty.NewAgenda(chores), end: duty.NewEnd("airplay", ErrClosed, ErrClosedByReceiver),
 	}
 	s.enterRemote()
 	if err := d.agree(ctx, s, hap.NewConn(raw)); err != nil {
@@ -232,11 +233,11 @@ func (s *Session) choose() {
 	if s.cfg.Floor > 0 {
 		s.floor = s.cfg.Floor
 	}
-	s.depth = s.quirk.depth
+	s.depth, s.rest = s.quirk.depth, rest
 	s.fill = max(s.floor-100*time.Millisecond, 50*time.Millisecond)
 	if s.quirk.endless {
 		s.fill = min(s.depth, max(s.floor-50*time.Millisecond, 50*time.Millisecond))
-		s.depth = s.fill
+		s.depth, s.rest = s.fill, shortRest
 	}
 	s.ssrc = s.self.sessionSSRC
 	switch {

@@ -2,7 +2,6 @@ package airplay
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"airplay2mqtt/internal/plist"
@@ -17,7 +16,7 @@ const goodbye = 2 * time.Second
 // again.
 func (s *Session) Close() error {
 	s.bye.Do(func() {
-		s.leaving.Store(true)
+		s.end.Leave()
 		if s.Err() == nil {
 			s.tearDown()
 		}
@@ -49,56 +48,29 @@ func (s *Session) tearDown() {
 
 // fail ends the session; the first reason counts. It does not wait for the
 // goroutines, which it may be called from.
-func (s *Session) fail(err error) {
-	s.once.Do(func() {
-		s.err = err
-		s.leaveRemote()
-		close(s.over)
-		for _, c := range []interface{ Close() error }{s.audio, s.events, s.control, s.timingPort} {
-			if c != nil {
-				c.Close()
-			}
+func (s *Session) fail(err error) { s.end.Fail(err, s.release) }
+
+// release gives back what the session has.
+func (s *Session) release() {
+	s.leaveRemote()
+	if s.audio != nil {
+		s.audio.Close()
+	}
+	for _, c := range []interface{ Close() error }{s.blocks, s.events, s.control, s.timingPort} {
+		if c != nil {
+			c.Close()
 		}
-		if s.peer != nil {
-			s.peer.Remove()
-		}
-		s.rtsp.Close()
-	})
+	}
+	if s.peer != nil {
+		s.peer.Remove()
+	}
+	s.rtsp.Close()
 }
 
 // watch ends the session when its connection ends.
 func (s *Session) watch() {
 	defer s.wg.Done()
-	select {
-	case <-s.over:
-		return
-	case <-s.rtsp.Done():
-	}
-	switch err := s.rtsp.Err(); {
-	case s.leaving.Load():
-		s.fail(ErrClosed)
-	case rtsp.HungUp(err):
-		s.fail(fmt.Errorf("%w: %w", ErrClosedByReceiver, err))
-	default:
-		s.fail(fmt.Errorf("airplay: connection lost: %w", err))
-	}
-}
-
-// wrap makes the error of a request that of the session if that has ended.
-func (s *Session) wrap(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case s.rtsp.Err() != nil:
-		<-s.over
-		return s.err
-	}
-	return fmt.Errorf("airplay: %w", err)
-}
-
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
+	if err := s.end.Watch(s.rtsp); err != nil {
+		s.fail(err)
 	}
 }

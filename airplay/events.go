@@ -86,11 +86,7 @@ func (s *Session) learnVolume(info plist.Dict) {
 	if !ok {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.volume.set {
-		s.volume = volume{level: parameter.Level(db), known: true}
-	}
+	s.volume.Learn(parameter.Level(db))
 }
 
 // connectEvents connects the channel on which the receiver tells things by

@@ -14,6 +14,7 @@ import (
 	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/audio/stream"
 	"airplay2mqtt/dacp"
+	"airplay2mqtt/internal/duty"
 	"airplay2mqtt/internal/hap"
 	"airplay2mqtt/internal/ntp"
 	"airplay2mqtt/internal/parameter"
@@ -49,10 +50,12 @@ type Session struct {
 	streamID    int64
 	depth, fill time.Duration // how long before they are heard sound and silence leave
 	floor       time.Duration
+	rest        time.Duration // how long the spooler sleeps
 	keys        hap.Keys
 	events      net.Conn
 	eventPort   uint16
-	audio       net.Conn
+	audio       *duty.Sender // realtime
+	blocks      net.Conn     // buffered
 	control     net.PacketConn
 	timingPort  net.PacketConn // nil with PTP
 	controlAddr net.Addr
@@ -60,34 +63,23 @@ type Session struct {
 	mu        sync.Mutex // a leaf: guards what follows, and is never held across a call
 	beat      beat
 	offset    time.Duration
-	volume    volume
 	tags      tagsToTell
-	agenda    [chores]time.Time // when each chore is due; zero: not at all
 	counts    Stats
-	refusals  refusals
+	refusals  duty.Refusals
 	ear       dacp.Ear
 	followed  time.Time // when the receiver was first seen to follow the clock
 	anchoring bool      // buffered: the anchor of a Start is not accepted yet
 
-	asked      chan struct{} // closed when the first NTP request was answered
-	lastAsked  atomic.Int64  // when the last was, in nanoseconds since born; 0: never
-	volumeTurn chan struct{} // full while a volume is being set
-	wakeSpool  chan struct{}
-	wakeSync   chan struct{}
-	wakeChore  chan struct{}
+	asked     chan struct{} // closed when the first NTP request was answered
+	lastAsked atomic.Int64  // when the last was, in nanoseconds since born; 0: never
+	wakeSpool duty.Bell
+	wakeSync  duty.Bell
+	volume    *duty.Volume
+	agenda    *duty.Agenda[chore]
 
-	bye     sync.Once
-	leaving atomic.Bool
-	once    sync.Once
-	over    chan struct{}
-	err     error // why; to be read after over
-	wg      sync.WaitGroup
-}
-
-// A volume is what was set last.
-type volume struct {
-	level      float64
-	known, set bool // told by the receiver or us; set by us
+	bye sync.Once
+	end *duty.End
+	wg  sync.WaitGroup
 }
 
 // Stats counts what a session did.
@@ -155,17 +147,16 @@ func (s *Session) Start(ctx context.Context, tl stream.Timeline) error {
 	s.mu.Lock()
 	told := s.begin(tl, time.Now())
 	s.mu.Unlock()
-	wake(s.wakeSync)
-	wake(s.wakeSpool)
-	wake(s.wakeChore)
+	s.wakeSync.Ring()
+	s.wakeSpool.Ring()
 	if told == nil {
 		return s.Err()
 	}
 	select {
 	case <-told:
 		return nil
-	case <-s.over:
-		return s.err
+	case <-s.end.Over():
+		return s.Err()
 	case <-ctx.Done():
 		return fmt.Errorf("airplay: start: %w", context.Cause(ctx))
 	}
@@ -179,7 +170,7 @@ func (s *Session) begin(tl stream.Timeline, now time.Time) (told <-chan struct{}
 	if !b.begun {
 		s.ear.Began(now)
 		b.begun, b.line.tl = true, stream.Timeline{Rate: 44100, Time: at}
-		s.agenda[repeatVolume] = at.Add(settled)
+		s.agenda.Move(repeatVolume, at.Add(settled))
 	}
 	if b.running {
 		s.tags.pause(b.line.tl.FrameAt(now))
@@ -196,11 +187,11 @@ func (s *Session) begin(tl stream.Timeline, now time.Time) (told <-chan struct{}
 	s.planTags(now)
 	if s.kind == Buffered {
 		s.anchoring = true
-		s.agenda[anchor] = now
+		s.agenda.Move(anchor, now)
 		return nil
 	}
-	b.sync.first = b.sync.first || fresh
-	return b.sync.begin(now)
+	b.forget = b.forget || fresh
+	return b.sync.Begin(now)
 }
 
 // Flush makes the receiver fall silent: at once, or, where it must not be
@@ -222,17 +213,18 @@ func (s *Session) Flush(ctx context.Context) error {
 	sent, seq, next := b.sent, b.seq, b.line.rtp(b.tape.cursor)
 	b.running, b.sent, b.marker = false, false, true
 	b.ring.Forget()
-	s.anchoring, s.agenda[anchor] = false, time.Time{}
+	s.anchoring = false
+	s.agenda.Drop(anchor)
 	s.mu.Unlock()
 	if !sent {
 		return s.Err()
 	}
 	if s.kind == Buffered {
-		return s.wrap(s.flushBuffered(ctx, seq, next))
+		return s.end.Wrap(s.rtsp, s.flushBuffered(ctx, seq, next))
 	}
 	_, err := s.ask(ctx, rtsp.Request{Method: "FLUSH",
 		Header: rtsp.Header{{Name: "RTP-Info", Value: rtpInfo(seq, next)}}})
-	return s.wrap(err)
+	return s.end.Wrap(s.rtsp, err)
 }
 
 func rtpInfo(seq, rtptime uint32) string {
@@ -249,22 +241,11 @@ func (s *Session) SetVolume(ctx context.Context, level float64) error {
 	if math.IsNaN(level) {
 		return errLevel
 	}
-	level = min(max(level, 0), 1)
-	select {
-	case s.volumeTurn <- struct{}{}:
-		defer func() { <-s.volumeTurn }()
-	case <-s.over:
-		return s.err
-	case <-ctx.Done():
-		return fmt.Errorf("airplay: set volume: %w", context.Cause(ctx))
+	err := s.volume.Set(ctx, s.end.Over(), min(max(level, 0), 1), s.sendVolume)
+	if errors.Is(err, duty.ErrOver) {
+		return s.Err()
 	}
-	if err := s.sendVolume(ctx, level); err != nil {
-		return s.wrap(err)
-	}
-	s.mu.Lock()
-	s.volume = volume{level: level, known: true, set: true}
-	s.mu.Unlock()
-	return nil
+	return s.end.Wrap(s.rtsp, err)
 }
 
 func (s *Session) sendVolume(ctx context.Context, level float64) error {
@@ -276,11 +257,7 @@ func (s *Session) sendVolume(ctx context.Context, level float64) error {
 
 // Volume returns the volume that was set, or else that which the receiver had
 // when it was dialled. It is not known of all receivers.
-func (s *Session) Volume() (level float64, known bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.volume.level, s.volume.known
-}
+func (s *Session) Volume() (level float64, known bool) { return s.volume.Level() }
 
 // Stats returns the counts so far.
 func (s *Session) Stats() Stats {
@@ -313,15 +290,8 @@ func (s *Session) Confidence() string {
 }
 
 // Done is closed when the session is over.
-func (s *Session) Done() <-chan struct{} { return s.over }
+func (s *Session) Done() <-chan struct{} { return s.end.Over() }
 
 // Err says why the session is over: ErrClosed, ErrClosedByReceiver, or what
 // went wrong. It is nil before.
-func (s *Session) Err() error {
-	select {
-	case <-s.over:
-		return s.err
-	default:
-		return nil
-	}
-}
+func (s *Session) Err() error { return s.end.Err() }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"airplay2mqtt/airplay/ptp"
+	"airplay2mqtt/internal/duty"
 	"airplay2mqtt/internal/ntp"
 	"airplay2mqtt/internal/plist"
 	"airplay2mqtt/internal/rtp"
@@ -86,14 +87,8 @@ func (s *Session) keepTime(context.Context) (err error) {
 	return err
 }
 
-func (s *Session) listen() (conn net.PacketConn, err error) {
-	for port := int(s.cfg.FirstPort); port <= int(max(s.cfg.FirstPort, s.cfg.LastPort)); port++ {
-		conn, err = s.cfg.ListenPacket("udp", netip.AddrPortFrom(s.near, uint16(port)).String())
-		if err == nil {
-			return conn, nil
-		}
-	}
-	return nil, err
+func (s *Session) listen() (net.PacketConn, error) {
+	return duty.Listen(s.cfg.ListenPacket, s.near, s.cfg.FirstPort, s.cfg.LastPort)
 }
 
 // setupSession agrees on who we are and how time is kept.
@@ -107,7 +102,7 @@ func (s *Session) setupSession(ctx context.Context) error {
 		"senderSupportsRelay": false, "statsCollectionEnabled": false,
 	}
 	if s.timing == NTP {
-		body["timingPort"] = int64(portOf(s.timingPort))
+		body["timingPort"] = int64(duty.Port(s.timingPort))
 	} else {
 		peer := plist.Dict{"ID": s.self.peer, "DeviceType": int64(0), "ClockID": int64(s.cfg.Clock.ID()),
 			"SupportsClockPortMatchingOverride": false, "Addresses": []any{s.near.String()}}
@@ -166,7 +161,7 @@ func (s *Session) setupStream(ctx context.Context) (err error) {
 	}
 	stream := plist.Dict{
 		"type": s.kind.number(), "ct": int64(2), "audioFormat": int64(0x40000), "spf": int64(perPacket), "sr": int64(44100),
-		"shk": s.self.key[:], "controlPort": int64(portOf(s.control)), "streamConnectionID": int64(s.self.connection),
+		"shk": s.self.key[:], "controlPort": int64(duty.Port(s.control)), "streamConnectionID": int64(s.self.connection),
 		"isMedia": true, "audioMode": "default", "supportsDynamicStreamID": false,
 	}
 	if s.kind == Realtime {
@@ -195,30 +190,29 @@ func (s *Session) setupStream(ctx context.Context) (err error) {
 const audioBuffer = 256 << 10
 
 func (s *Session) dialAudio(ctx context.Context, port uint16) (err error) {
-	network := "udp"
-	if s.kind == Buffered {
-		network = "tcp"
-	}
-	s.audio, err = s.cfg.DialContext(ctx, network, netip.AddrPortFrom(s.far, port).String())
-	if err != nil {
-		return fmt.Errorf("audio port: %w", err)
-	}
-	if c, ok := s.audio.(interface{ SetWriteBuffer(int) error }); ok && s.kind == Realtime {
-		c.SetWriteBuffer(audioBuffer)
-	}
 	if s.sealer, err = newSealer(s.self.key[:]); err != nil {
 		return err
 	}
-	if s.kind == Realtime {
-		s.beat.ring = rtp.NewRing(ringSize, slotSize)
+	address := netip.AddrPortFrom(s.far, port).String()
+	if s.kind == Buffered {
+		if s.blocks, err = s.cfg.DialContext(ctx, "tcp", address); err != nil {
+			return fmt.Errorf("audio port: %w", err)
+		}
+	} else {
+		conn, err := s.cfg.DialContext(ctx, "udp", address)
+		if err != nil {
+			return fmt.Errorf("audio port: %w", err)
+		}
+		if c, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
+			c.SetWriteBuffer(audioBuffer)
+		}
+		s.audio, s.beat.ring = duty.NewSender(conn), rtp.NewRing(ringSize, slotSize)
+		s.wg.Add(1)
+		go s.tellSyncs()
 	}
 	s.wg.Add(2)
 	go s.answerResends()
 	go s.spool()
-	if s.kind == Realtime {
-		s.wg.Add(1)
-		go s.tellSyncs()
-	}
 	return nil
 }
 
@@ -232,9 +226,7 @@ func (s *Session) firstVolume(ctx context.Context) error {
 	if err := s.sendVolume(ctx, level); err != nil && status(err) == 0 {
 		return err
 	}
-	s.mu.Lock()
-	s.volume = volume{level: level, known: true, set: true}
-	s.mu.Unlock()
+	s.volume.Told(level)
 	return nil
 }
 
@@ -277,7 +269,7 @@ func (s *Session) follows() {
 func (s *Session) noClock() string {
 	if s.timing == NTP {
 		return fmt.Sprintf("no NTP request came to UDP port %d within %v (a firewall, or a container without host networking)",
-			portOf(s.timingPort), clockPatience)
+			duty.Port(s.timingPort), clockPatience)
 	}
 	return fmt.Sprintf("nothing came to UDP ports 319 and 320 within %v (a firewall, another network, or a device that keeps no PTP)", clockPatience)
 }

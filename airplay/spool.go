@@ -1,10 +1,12 @@
 package airplay
 
 import (
+	"fmt"
 	"time"
 
 	"airplay2mqtt/audio/alac"
 	"airplay2mqtt/audio/stream"
+	"airplay2mqtt/internal/duty"
 	"airplay2mqtt/internal/rtp"
 )
 
@@ -25,7 +27,8 @@ type beat struct {
 	pcm         [2 * perPacket]int16
 	payload     []byte
 	block       []byte
-	sync        syncPlan
+	sync        duty.Syncs
+	forget      bool // the next sync bids forget what was before
 }
 
 // on returns where a frame of the stream lies on the line.
@@ -34,9 +37,11 @@ func (b *beat) on(frame int64) int64 { return b.place + frame - b.from }
 const (
 	// ringSize is how many packets are remembered, 8.2 s.
 	ringSize = 1024
-	// rest is how long the spooler sleeps at least: a few packets then leave
-	// at once, which costs less than waking for each.
-	rest = 48 * time.Millisecond
+	// rest is how long the spooler sleeps while there is time: as many packets
+	// then leave at once, which costs less than waking for each. shortRest is
+	// that where little is sent ahead: silence, and all that goes to receivers
+	// which must not run dry.
+	rest, shortRest = 120 * time.Millisecond, 48 * time.Millisecond
 	// backToBack is how many packets leave at once, and breath what comes
 	// after them: receivers lose longer bursts.
 	backToBack = 16
@@ -44,17 +49,14 @@ const (
 	// farewell is how long silence goes on behind the last sound, for
 	// receivers that may run dry at all.
 	farewell = 15 * time.Second
-	// sendPatience is how long a packet may wait for room in the socket's
-	// buffer.
-	sendPatience = 20 * time.Millisecond
 )
 
 // WritePacket takes a packet of sound, to be sent when its time comes. It
 // returns an error only if the session is over.
 func (s *Session) WritePacket(p stream.Packet) error {
 	select {
-	case <-s.over:
-		return s.err
+	case <-s.end.Over():
+		return s.Err()
 	default:
 	}
 	if len(p.Payload) != alac.PacketSize {
@@ -64,7 +66,7 @@ func (s *Session) WritePacket(p stream.Packet) error {
 	ready, err := s.put(p)
 	s.mu.Unlock()
 	if ready {
-		wake(s.wakeSpool)
+		s.wakeSpool.Ring()
 	}
 	return err
 }
@@ -88,24 +90,24 @@ func (s *Session) put(p stream.Packet) (ready bool, err error) {
 	if b.tape.end < b.tape.cursor+perPacket {
 		return false, nil
 	}
-	return !time.Now().Before(b.line.tl.At(b.tape.cursor).Add(-s.depth)), nil
+	return s.hurries(time.Now()), nil
+}
+
+// hurries tells whether the next packet cannot wait until the spooler has
+// rested. s.mu is held.
+func (s *Session) hurries(now time.Time) bool {
+	left := s.beat.line.tl.At(s.beat.tape.cursor).Sub(now)
+	if s.kind == Buffered {
+		return left < s.depth
+	}
+	return left < min(s.floor+2*s.rest, s.depth-2*s.rest)
 }
 
 // spool is the goroutine that sends sound, and the only one that does. Where
 // there is none it sends silence, so that no receiver runs dry.
 func (s *Session) spool() {
 	defer s.wg.Done()
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		select {
-		case <-s.over:
-			return
-		case <-s.wakeSpool:
-		case <-timer.C:
-		}
-		timer.Reset(s.sendDue())
-	}
+	duty.Loop(s.end.Over(), s.wakeSpool, s.sendDue)
 }
 
 // sendDue sends what is due and returns when to look again.
@@ -116,14 +118,24 @@ func (s *Session) sendDue() time.Duration {
 		if packet == nil {
 			return wait
 		}
-		if s.kind == Realtime {
-			s.audio.SetWriteDeadline(now.Add(sendPatience))
-		}
-		if _, err := s.audio.Write(packet); err != nil {
+		if err := s.send(packet, now); err != nil {
 			s.sendFailed(err, now)
 		}
 	}
 	return breath
+}
+
+// send sends a packet. A connection for buffered sound that breaks is the end of
+// the session.
+func (s *Session) send(packet []byte, now time.Time) error {
+	if s.kind == Realtime {
+		return s.audio.Send(packet, now)
+	}
+	_, err := s.blocks.Write(packet)
+	if err != nil {
+		s.fail(fmt.Errorf("%w: its audio port is closed: %w", ErrClosedByReceiver, err))
+	}
+	return err
 }
 
 // nextPacket returns the packet that is due, or when to look again. The packet
@@ -138,9 +150,10 @@ func (s *Session) nextPacket(now time.Time) (packet []byte, wait time.Duration) 
 	if !now.Before(b.line.tl.At(b.tape.cursor + perPacket)) {
 		s.skip(now)
 	}
-	depth := s.depth
-	if b.tape.end < b.tape.cursor+perPacket {
-		if depth = s.fill; depth == 0 {
+	depth, pause := s.depth, s.rest
+	silent := b.tape.end < b.tape.cursor+perPacket
+	if silent {
+		if depth, pause = s.fill, shortRest; depth == 0 {
 			return nil, time.Hour // WritePacket wakes
 		}
 		if !s.quirk.endless && now.Sub(b.line.tl.At(b.tape.end)) > farewell {
@@ -148,10 +161,14 @@ func (s *Session) nextPacket(now time.Time) (packet []byte, wait time.Duration) 
 			return nil, time.Hour
 		}
 	}
-	if early := b.line.tl.At(b.tape.cursor).Add(-depth).Sub(now); early > 0 {
-		return nil, early + rest
+	early := b.line.tl.At(b.tape.cursor).Add(-depth).Sub(now)
+	switch {
+	case early <= 0:
+		return s.pack(), 0
+	case silent && b.sounding: // sound may have come by then
+		return nil, min(early+pause, s.rest)
 	}
-	return s.pack(), 0
+	return nil, early + pause
 }
 
 // skip goes on where a packet can still be heard, as after a suspend of this

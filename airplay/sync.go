@@ -3,72 +3,23 @@ package airplay
 import (
 	"time"
 
+	"airplay2mqtt/internal/duty"
 	"airplay2mqtt/internal/rtp"
 )
-
-// Syncs come quickly at first, because a receiver may drop those that it gets
-// before it knows the time.
-const (
-	quickSyncs   = time.Second
-	quickBetween = 100 * time.Millisecond
-	syncBetween  = time.Second
-)
-
-// A syncPlan says when the next sync is due. It is guarded by the session's
-// mutex.
-type syncPlan struct {
-	due   time.Time     // zero: there is no line to tell of
-	quick time.Time     // until when they come quickly
-	first bool          // the next bids forget what was before
-	told  chan struct{} // closed once the first of a Start was sent; nil: it was
-}
-
-// begin plans the first sync of a Start and returns what is closed when it
-// has been sent.
-func (p *syncPlan) begin(now time.Time) <-chan struct{} {
-	if p.told == nil {
-		p.told = make(chan struct{})
-	}
-	p.due, p.quick = now, now.Add(quickSyncs)
-	return p.told
-}
-
-// step plans the one after the sync that is sent now.
-func (p *syncPlan) step(now time.Time) {
-	between := syncBetween
-	if now.Before(p.quick) {
-		between = quickBetween
-	}
-	if p.due = p.due.Add(between); p.due.Before(now) {
-		p.due = now.Add(between)
-	}
-}
 
 // syncSoon sends a sync at once, if there is a line.
 func (s *Session) syncSoon() {
 	s.mu.Lock()
-	if p := &s.beat.sync; !p.due.IsZero() {
-		p.due = time.Now()
-	}
+	s.beat.sync.Soon(time.Now())
 	s.mu.Unlock()
-	wake(s.wakeSync)
+	s.wakeSync.Ring()
 }
 
 // tellSyncs is the goroutine that sends syncs, and the only one that does.
 func (s *Session) tellSyncs() {
 	defer s.wg.Done()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	buf := make([]byte, 0, rtp.PTPSyncSize)
-	for {
-		select {
-		case <-s.over:
-			return
-		case <-s.wakeSync:
-		case <-timer.C:
-		}
-		timer.Reset(s.tellSync(buf))
-	}
+	duty.Loop(s.end.Over(), s.wakeSync, func() time.Duration { return s.tellSync(buf) })
 }
 
 // tellSync sends the sync that is due and returns when to look again.
@@ -78,13 +29,12 @@ func (s *Session) tellSync(buf []byte) (wait time.Duration) {
 	if sync == nil {
 		return wait
 	}
-	s.control.SetWriteDeadline(now.Add(sendPatience))
-	if _, err := s.control.WriteTo(sync, s.controlAddr); err != nil {
+	if err := duty.SendTo(s.control, s.controlAddr, sync, now); err != nil {
 		s.sendFailed(err, now)
 	}
 	if told != nil {
 		close(told)
-		wake(s.wakeSpool)
+		s.wakeSpool.Ring()
 	}
 	return wait
 }
@@ -93,21 +43,18 @@ func (s *Session) tellSync(buf []byte) (wait time.Duration) {
 func (s *Session) nextSync(buf []byte, now time.Time) (sync []byte, told chan struct{}, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := &s.beat.sync
-	switch {
-	case p.due.IsZero():
-		return nil, nil, time.Hour
-	case now.Before(p.due):
-		return nil, nil, p.due.Sub(now)
+	b := &s.beat
+	if wait := b.sync.Wait(now); wait > 0 {
+		return nil, nil, wait
 	}
-	sync, ok := s.syncAt(buf, now, p.first)
+	sync, ok := s.syncAt(buf, now, b.forget)
 	if !ok {
-		return nil, nil, quickBetween // the time is not known at the moment
+		return nil, nil, b.sync.Again() // the time is not known at the moment
 	}
-	told, p.told, p.first = p.told, nil, false
-	p.step(now)
+	b.forget = false
 	s.counts.Syncs++
-	return sync, told, p.due.Sub(now)
+	told, wait = b.sync.Step(now)
+	return sync, told, wait
 }
 
 // syncAt appends the sync of now in the session's time. It is false where that

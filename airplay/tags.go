@@ -87,12 +87,11 @@ func (s *Session) changeTags(change func(t *tagsToTell, place, heard int64)) err
 		s.planTags(now)
 	}
 	s.mu.Unlock()
-	wake(s.wakeChore)
 	return nil
 }
 
 // planTags puts the telling on the agenda. s.mu is held.
-func (s *Session) planTags(now time.Time) { s.agenda[tellTags] = now }
+func (s *Session) planTags(now time.Time) { s.agenda.Move(tellTags, now) }
 
 // A telling is what is told at one moment.
 type telling struct {

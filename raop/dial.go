@@ -331,7 +331,7 @@ func portOf(c net.PacketConn) uint16 {
 // audioBuffer is room for a second and a half of packets.
 const audioBuffer = 256 << 10
 
-func (s *Session) dialAudio(ctx context.Context, port uint16) (*sender, error) {
+func (s *Session) dialAudio(ctx context.Context, port uint16) (*duty.Sender, error) {
 	conn, err := s.cfg.DialContext(ctx, "udp", netip.AddrPortFrom(s.far, port).String())
 	if err != nil {
 		return nil, err
@@ -339,7 +339,7 @@ func (s *Session) dialAudio(ctx context.Context, port uint16) (*sender, error) {
 	if c, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
 		c.SetWriteBuffer(audioBuffer)
 	}
-	return newSender(conn), nil
+	return duty.NewSender(conn), nil
 }
 
 // hear notes the latency that a receiver says that it needs.

@@ -48,7 +48,7 @@ type Session struct {
 	pcm             bool   // no ALAC
 	crypt           *cbc   // nil: sound goes unencrypted
 	said            int    // Audio-Latency in frames, -1 if it did not say
-	audio           *sender
+	audio           *duty.Sender
 	control, timing net.PacketConn
 	controlAddr     net.Addr
 
@@ -270,7 +270,7 @@ func (s *Session) WritePacket(p stream.Packet) error {
 }
 
 func (s *Session) send(packet []byte, now time.Time) {
-	if err := s.audio.send(packet, now); err != nil {
+	if err := s.audio.Send(packet, now); err != nil {
 		s.sendFailed(err, now)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"time"
 )
 
 // Datagrams hands each datagram that comes to a socket to handle, until the
@@ -58,4 +59,11 @@ func Listen(listen func(network, address string) (net.PacketConn, error), at net
 		}
 	}
 	return nil, err
+}
+
+// SendTo sends a datagram that does not wait for long.
+func SendTo(conn net.PacketConn, to net.Addr, packet []byte, now time.Time) error {
+	conn.SetWriteDeadline(now.Add(patience))
+	_, err := conn.WriteTo(packet, to)
+	return err
 }

@@ -73,7 +73,7 @@ var floors = map[string][]string{
 	"internal/atomicfile": {},
 	"internal/chime":      {},
 	"internal/chromium":   {},
-	"internal/duty":       {},
+	"internal/duty":       {"internal/rtp", "internal/rtsp"},
 	"internal/features":   {},
 	"internal/gptp":       {},
 	"internal/hap":        {"internal/pairing", "internal/rtsp", "internal/srp", "internal/tlv8"},

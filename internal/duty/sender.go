@@ -1,4 +1,4 @@
-package raop
+package duty
 
 import (
 	"net"
@@ -6,38 +6,38 @@ import (
 	"time"
 )
 
-// sendPatience is how long a packet may wait for room in the socket's buffer:
+// patience is how long a packet may wait for room in the socket's buffer:
 // so short that no other receiver is kept waiting, and longer than a busy
 // machine lets a goroutine wait between reading the clock and the write.
-const sendPatience = 20 * time.Millisecond
+const patience = 20 * time.Millisecond
 
-// A sender sends datagrams that nobody waits for. On a socket of the system a
+// A Sender sends datagrams that nobody waits for. On a socket of the system a
 // datagram leaves at once or not at all, without a deadline, and the runtime
 // does not watch the socket: a deadline is a timer that wakes the process later
 // for nothing, and who watches is woken for each packet that has left. Both
 // took more processor time than all the packets.
-type sender struct {
+type Sender struct {
 	conn net.Conn // nil: there is a socket
 
 	mu     sync.Mutex
 	socket *socket // nil: conn has to do, or it is closed
 }
 
-// newSender takes conn over.
-func newSender(conn net.Conn) *sender {
+// NewSender takes conn over.
+func NewSender(conn net.Conn) *Sender {
 	if c, ok := conn.(*net.UDPConn); ok {
 		if taken, err := takeSocket(c); err == nil {
 			conn.Close()
-			return &sender{socket: taken}
+			return &Sender{socket: taken}
 		}
 	}
-	return &sender{conn: conn}
+	return &Sender{conn: conn}
 }
 
-// send sends a datagram. It does not allocate.
-func (s *sender) send(packet []byte, now time.Time) error {
+// Send sends a datagram. It does not allocate.
+func (s *Sender) Send(packet []byte, now time.Time) error {
 	if s.conn != nil {
-		s.conn.SetWriteDeadline(now.Add(sendPatience))
+		s.conn.SetWriteDeadline(now.Add(patience))
 		_, err := s.conn.Write(packet)
 		return err
 	}
@@ -50,7 +50,7 @@ func (s *sender) send(packet []byte, now time.Time) error {
 }
 
 // Close closes the socket. It may be called again.
-func (s *sender) Close() error {
+func (s *Sender) Close() error {
 	if s.conn != nil {
 		return s.conn.Close()
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package raop
+package duty
 
 import (
 	"net"
