@@ -30,62 +30,14 @@ const (
 	settled = 150 * time.Millisecond
 )
 
-// plan puts a chore on the agenda, unless it is due earlier anyway.
-func (s *Session) plan(c chore, at time.Time) {
-	s.mu.Lock()
-	if due := s.agenda[c]; due.IsZero() || at.Before(due) {
-		s.agenda[c] = at
-	}
-	s.mu.Unlock()
-	wake(s.wakeChore)
-}
-
-// doChores is the goroutine that asks in the background, one thing at a time,
-// so that a slow receiver delays nothing but its own chores.
+// doChores is the goroutine that asks in the background.
 func (s *Session) doChores() {
 	defer s.wg.Done()
 	now := time.Now()
-	s.plan(keepAlive, now.Add(keepAliveBetween))
-	s.plan(checkTiming, now.Add(timingSilence))
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	s.agenda.Plan(keepAlive, now.Add(keepAliveBetween))
+	s.agenda.Plan(checkTiming, now.Add(timingSilence))
 	k := keeper{s: s}
-	for {
-		select {
-		case <-s.over:
-			return
-		case <-s.wakeChore:
-		case <-timer.C:
-		}
-		c, wait := s.nextChore(time.Now())
-		if c < chores {
-			s.do(c, &k)
-			wait = 0
-		}
-		timer.Reset(wait)
-	}
-}
-
-// nextChore takes the chore that is due longest from the agenda. If none is,
-// it returns chores, and when to look again.
-func (s *Session) nextChore(now time.Time) (next chore, wait time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	next = chores
-	var first time.Time
-	for c, due := range s.agenda {
-		if !due.IsZero() && (first.IsZero() || due.Before(first)) {
-			next, first = chore(c), due
-		}
-	}
-	switch {
-	case next == chores:
-		return chores, time.Hour
-	case now.Before(first):
-		return chores, first.Sub(now)
-	}
-	s.agenda[next] = time.Time{}
-	return next, 0
+	s.agenda.Run(s.end.Over(), func(c chore) { s.do(c, &k) })
 }
 
 func (s *Session) do(c chore, k *keeper) {
@@ -96,7 +48,7 @@ func (s *Session) do(c chore, k *keeper) {
 		s.tellTags()
 	case keepAlive:
 		k.keepAlive()
-		s.plan(keepAlive, time.Now().Add(keepAliveBetween))
+		s.agenda.Plan(keepAlive, time.Now().Add(keepAliveBetween))
 	case checkTiming:
 		s.checkTiming()
 	case yield:
@@ -106,19 +58,7 @@ func (s *Session) do(c chore, k *keeper) {
 
 // repeatVolume sets again what we have set before.
 func (s *Session) repeatVolume() {
-	select {
-	case s.volumeTurn <- struct{}{}:
-		defer func() { <-s.volumeTurn }()
-	case <-s.over:
-		return
-	}
-	s.mu.Lock()
-	v := s.volume
-	s.mu.Unlock()
-	if !v.set {
-		return
-	}
-	if err := s.sendVolume(context.Background(), v.level); err != nil {
+	if err := s.volume.Repeat(s.end.Over(), s.sendVolume); err != nil {
 		s.log.Debug().Err(err).Msg("volume not repeated")
 	}
 }
@@ -130,7 +70,7 @@ func (s *Session) repeatVolumeAfterTiming() {
 	late := !s.recorded.IsZero() && time.Since(s.recorded) > settled
 	s.mu.Unlock()
 	if late {
-		s.plan(repeatVolume, time.Now())
+		s.agenda.Plan(repeatVolume, time.Now())
 	}
 }
 
@@ -140,12 +80,12 @@ func (s *Session) checkTiming() {
 	if last := s.lastAsked.Load(); last != 0 {
 		silent := time.Since(s.born) - time.Duration(last)
 		if silent >= timingSilence {
-			s.plan(keepAlive, time.Now())
+			s.agenda.Plan(keepAlive, time.Now())
 		} else {
 			next -= silent
 		}
 	}
-	s.plan(checkTiming, time.Now().Add(next))
+	s.agenda.Plan(checkTiming, time.Now().Add(next))
 }
 
 // A keeper keeps the session alive. It belongs to the goroutine that does the

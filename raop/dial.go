@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"airplay2mqtt/dacp"
+	"airplay2mqtt/internal/duty"
 	"airplay2mqtt/internal/ntp"
 	"airplay2mqtt/internal/parameter"
 	"airplay2mqtt/internal/rtsp"
@@ -131,11 +132,11 @@ func (d *dialer) session(conn net.Conn, way Auth) (*Session, error) {
 	s := &Session{
 		cfg: d.cfg, info: d.info, quirk: quirkOf(d.info), auth: way, said: -1,
 		log:  d.cfg.Logger.With().Str("address", d.address).Logger(),
-		near: ipOf(conn.LocalAddr()), far: ipOf(conn.RemoteAddr()),
+		near: duty.IP(conn.LocalAddr()), far: duty.IP(conn.RemoteAddr()),
 		pcm:   d.info.Codecs != 0 && !d.info.Codecs.Has(CodecALAC),
 		clock: ntp.NewClock(), born: time.Now(), offset: d.cfg.Offset,
-		asked: make(chan struct{}), wakeSync: make(chan struct{}, 1), wakeChore: make(chan struct{}, 1),
-		volumeTurn: make(chan struct{}, 1), over: make(chan struct{}),
+		asked: make(chan struct{}), wakeSync: duty.NewBell(), volume: duty.NewVolume(),
+		agenda: duty.NewAgenda(chores), end: duty.NewEnd("raop", ErrClosed, ErrClosedByReceiver),
 	}
 	if d.cfg.AudioLatency > 0 {
 		s.said = min(int(d.cfg.AudioLatency*44100/time.Second), maxLatency)
@@ -265,14 +266,8 @@ func (s *Session) bind(context.Context) (err error) {
 	return nil
 }
 
-func (s *Session) listen() (conn net.PacketConn, err error) {
-	for port := int(s.cfg.FirstPort); port <= int(max(s.cfg.FirstPort, s.cfg.LastPort)); port++ {
-		conn, err = s.cfg.ListenPacket("udp", netip.AddrPortFrom(s.near, uint16(port)).String())
-		if err == nil {
-			return conn, nil
-		}
-	}
-	return nil, err
+func (s *Session) listen() (net.PacketConn, error) {
+	return duty.Listen(s.cfg.ListenPacket, s.near, s.cfg.FirstPort, s.cfg.LastPort)
 }
 
 // announceSound describes the sound.
@@ -296,7 +291,7 @@ func (s *Session) announceSound(ctx context.Context) error {
 func (s *Session) setup(ctx context.Context) error {
 	resp, err := s.ask(ctx, rtsp.Request{Method: "SETUP", Header: rtsp.Header{{Name: "Transport",
 		Value: fmt.Sprintf("RTP/AVP/UDP;unicast;interleaved=0-1;mode=record;control_port=%d;timing_port=%d",
-			portOf(s.control), portOf(s.timing))}}})
+			duty.Port(s.control), duty.Port(s.timing))}}})
 	if err != nil {
 		return err
 	}
@@ -318,14 +313,6 @@ func (s *Session) setup(ctx context.Context) error {
 	go s.answerResends()
 	go s.tellSyncs()
 	return nil
-}
-
-func portOf(c net.PacketConn) uint16 {
-	a, ok := c.LocalAddr().(*net.UDPAddr)
-	if !ok {
-		return 0
-	}
-	return uint16(a.Port)
 }
 
 // audioBuffer is room for a second and a half of packets.
@@ -362,9 +349,7 @@ func (s *Session) firstVolume(ctx context.Context) error {
 	if err := s.sendVolume(ctx, level); err != nil && status(err) == 0 {
 		return err
 	}
-	s.mu.Lock()
-	s.volume = volume{level: level, known: true, set: true}
-	s.mu.Unlock()
+	s.volume.Told(level)
 	return nil
 }
 
@@ -385,8 +370,8 @@ func (s *Session) record(ctx context.Context) error {
 	s.mu.Lock()
 	s.recorded, s.beat.used = now, now
 	s.ear.Began(now)
-	s.agenda[repeatVolume] = now.Add(settled)
 	s.mu.Unlock()
+	s.agenda.Move(repeatVolume, now.Add(settled))
 	return nil
 }
 
@@ -417,8 +402,6 @@ func (s *Session) askVolume(ctx context.Context) {
 		return
 	}
 	if level, ok := parameter.ParseVolume(resp.Body); ok {
-		s.mu.Lock()
-		s.volume = volume{level: level, known: true}
-		s.mu.Unlock()
+		s.volume.Learn(level)
 	}
 }

@@ -1,14 +1,13 @@
 package raop
 
 import (
-	"errors"
 	"fmt"
 	"math/bits"
-	"syscall"
 	"time"
 
 	"airplay2mqtt/audio/alac"
 	"airplay2mqtt/audio/stream"
+	"airplay2mqtt/internal/duty"
 	"airplay2mqtt/internal/rtp"
 )
 
@@ -55,53 +54,16 @@ func appendPCM(b, frame []byte) []byte {
 	return b
 }
 
-// sendFailed counts what the network refused. Refusals by the receiver's
-// kernel mean that it has closed its port: three within a second are a reason
-// to ask whether the session still stands, and if they go on although it is
-// said to, it does not.
+// sendFailed counts what the network refused, and what it says of the receiver.
 func (s *Session) sendFailed(err error, now time.Time) {
 	s.mu.Lock()
 	s.counts.SendErrors++
-	verdict := calm
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		verdict = s.refusals.add(now)
-	}
+	verdict := s.refusals.Add(err, now)
 	s.mu.Unlock()
 	switch verdict {
-	case suspicious:
-		s.plan(keepAlive, now)
-	case hopeless:
+	case duty.Suspicious:
+		s.agenda.Plan(keepAlive, now)
+	case duty.Hopeless:
 		s.fail(fmt.Errorf("%w: its audio port is closed", ErrClosedByReceiver))
 	}
-}
-
-// refusals are the last times at which a packet was refused. They are guarded
-// by the session's mutex.
-type refusals struct {
-	times     [3]time.Time
-	suspected time.Time
-}
-
-type verdict int
-
-const (
-	calm verdict = iota
-	suspicious
-	hopeless
-)
-
-// add notes a refusal and judges.
-func (r *refusals) add(now time.Time) verdict {
-	r.times = [3]time.Time{r.times[1], r.times[2], now}
-	if r.times[0].IsZero() || now.Sub(r.times[0]) > time.Second {
-		return calm
-	}
-	switch since := now.Sub(r.suspected); {
-	case since > 10*time.Second:
-		r.suspected = now
-		return suspicious
-	case since > 2*time.Second:
-		return hopeless
-	}
-	return calm
 }

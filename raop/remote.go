@@ -17,7 +17,8 @@ const playedOut = time.Second
 func (s *Session) situation(now time.Time) dacp.Situation {
 	b := &s.beat
 	playing := b.running && now.Before(b.line.tl.At(b.end).Add(s.offset+playedOut))
-	return dacp.Situation{Playing: playing, Level: s.volume.level, Known: s.volume.known}
+	level, known := s.volume.Level()
+	return dacp.Situation{Playing: playing, Level: level, Known: known}
 }
 
 // isNews takes in what the receiver's buttons said, and tells whether it is
@@ -30,10 +31,9 @@ func (s *Session) isNews(r dacp.Remote, now time.Time) bool {
 	}
 	switch r.Kind {
 	case dacp.Volume:
-		s.volume.level, s.volume.known = r.Level, true
+		s.volume.Changed(r.Level)
 	case dacp.Busy:
-		s.agenda[yield] = now
-		wake(s.wakeChore)
+		s.agenda.Move(yield, now)
 	}
 	return true
 }

@@ -14,6 +14,7 @@ import (
 	"airplay2mqtt/audio/alac"
 	"airplay2mqtt/audio/stream"
 	"airplay2mqtt/dacp"
+	"airplay2mqtt/internal/duty"
 	"airplay2mqtt/internal/ntp"
 	"airplay2mqtt/internal/parameter"
 	"airplay2mqtt/internal/rtp"
@@ -55,30 +56,23 @@ type Session struct {
 	mu       sync.Mutex // a leaf: guards what follows, and is never held across a call
 	beat     beat
 	offset   time.Duration
-	volume   volume
 	tags     tagsToTell
-	agenda   [chores]time.Time // when each chore is due; zero: not at all
 	counts   Stats
 	again    again
 	recorded time.Time // when RECORD was answered
-	refusals refusals
+	refusals duty.Refusals
 	ear      dacp.Ear
 
 	asked     chan struct{} // closed when the first timing request was answered
 	lastAsked atomic.Int64  // when the last was, in nanoseconds since born; 0: never
 	timings   atomic.Uint64
-	// Full while a volume is being set, so that none is set again that has
-	// just been replaced.
-	volumeTurn chan struct{}
-	wakeSync   chan struct{}
-	wakeChore  chan struct{}
+	wakeSync  duty.Bell
+	volume    *duty.Volume
+	agenda    *duty.Agenda[chore]
 
-	bye     sync.Once
-	leaving atomic.Bool
-	once    sync.Once
-	over    chan struct{}
-	err     error // why; to be read after over
-	wg      sync.WaitGroup
+	bye sync.Once
+	end *duty.End
+	wg  sync.WaitGroup
 }
 
 // A beat is where the sending of sound stands.
@@ -95,18 +89,12 @@ type beat struct {
 	announced uint32    // latency in frames
 	ring      *rtp.Ring // made when the first packet comes
 	room      int       // how many packets it holds
-	sync      syncPlan
+	sync      duty.Syncs
 	used      time.Time // when something was sent, or begun
 	over      bool      // the last packet was sent: no other shows what is missing
 
 	silence    bool  // what is sent is silence of ours, until silenceEnd
 	silenceEnd int64 // a frame of the line
-}
-
-// A volume is what was set last.
-type volume struct {
-	level      float64
-	known, set bool // told by the receiver or us; set by us
 }
 
 // Stats counts what a session did.
@@ -204,17 +192,16 @@ func (s *Session) Start(ctx context.Context, tl stream.Timeline) error {
 	lead := tl.Time.Add(s.offset).Sub(now)
 	b.announced = s.announce(lead)
 	b.remember(lead)
-	told := b.sync.begin(now)
+	told := b.sync.Begin(now)
 	s.tags.restart(tl.Frame)
 	s.planTags(now)
 	s.mu.Unlock()
-	wake(s.wakeSync)
-	wake(s.wakeChore)
+	s.wakeSync.Ring()
 	select {
 	case <-told:
 		return nil
-	case <-s.over:
-		return s.err
+	case <-s.end.Over():
+		return s.Err()
 	case <-ctx.Done():
 		return fmt.Errorf("raop: start: %w", context.Cause(ctx))
 	}
@@ -255,8 +242,8 @@ func (s *Session) announce(lead time.Duration) uint32 {
 // session is over.
 func (s *Session) WritePacket(p stream.Packet) error {
 	select {
-	case <-s.over:
-		return s.err
+	case <-s.end.Over():
+		return s.Err()
 	default:
 	}
 	now := time.Now()
@@ -311,7 +298,7 @@ func (s *Session) stampNow(p stream.Packet, now time.Time) []byte {
 	s.again.sent()
 	if b.over = p.Last; b.over {
 		s.again.end(b.seq)
-		wake(s.wakeSync)
+		s.wakeSync.Ring()
 	}
 	return packet
 }
@@ -334,7 +321,7 @@ func (s *Session) Flush(ctx context.Context) error {
 	}
 	req := rtsp.Request{Method: "FLUSH", Header: rtsp.Header{{Name: "RTP-Info", Value: rtpInfo(seq, next)}}}
 	if _, err := s.ask(ctx, req); err != nil {
-		return s.wrap(err)
+		return s.end.Wrap(s.rtsp, err)
 	}
 	s.settle(ctx)
 	return nil
@@ -353,7 +340,7 @@ func (s *Session) settle(ctx context.Context) {
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-s.over:
+	case <-s.end.Over():
 	case <-ctx.Done():
 	}
 }
@@ -370,25 +357,15 @@ func (s *Session) SetVolume(ctx context.Context, level float64) error {
 		return errLevel
 	}
 	level = min(max(level, 0), 1)
-	select {
-	case s.volumeTurn <- struct{}{}:
-		defer func() { <-s.volumeTurn }()
-	case <-s.over:
-		return s.err
-	case <-ctx.Done():
-		return fmt.Errorf("raop: set volume: %w", context.Cause(ctx))
-	}
-	if err := s.sendVolume(ctx, level); err != nil {
-		return s.wrap(err)
-	}
-	s.mu.Lock()
-	unmuted := s.volume.known && s.volume.level == 0 && level > 0
-	s.volume = volume{level: level, known: true, set: true}
-	s.mu.Unlock()
-	if unmuted {
+	before, known := s.volume.Level()
+	err := s.volume.Set(ctx, s.end.Over(), level, s.sendVolume)
+	switch {
+	case errors.Is(err, duty.ErrOver):
+		return s.Err()
+	case err == nil && known && before == 0 && level > 0:
 		s.syncSoon()
 	}
-	return nil
+	return s.end.Wrap(s.rtsp, err)
 }
 
 func (s *Session) sendVolume(ctx context.Context, level float64) error {
@@ -400,11 +377,7 @@ func (s *Session) sendVolume(ctx context.Context, level float64) error {
 
 // Volume returns the volume that was set, or else that which the receiver had
 // when it was dialled. It is not known of all receivers.
-func (s *Session) Volume() (level float64, known bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.volume.level, s.volume.known
-}
+func (s *Session) Volume() (level float64, known bool) { return s.volume.Level() }
 
 // Stats returns the counts so far.
 func (s *Session) Stats() Stats {
@@ -429,18 +402,11 @@ func (s *Session) Confidence() string {
 }
 
 // Done is closed when the session is over.
-func (s *Session) Done() <-chan struct{} { return s.over }
+func (s *Session) Done() <-chan struct{} { return s.end.Over() }
 
 // Err says why the session is over: ErrClosed, ErrClosedByReceiver, or what
 // went wrong. It is nil before.
-func (s *Session) Err() error {
-	select {
-	case <-s.over:
-		return s.err
-	default:
-		return nil
-	}
-}
+func (s *Session) Err() error { return s.end.Err() }
 
 // goodbye is how long a receiver gets to answer TEARDOWN.
 const goodbye = 2 * time.Second
@@ -451,7 +417,7 @@ const goodbye = 2 * time.Second
 func (s *Session) Close() error {
 	s.bye.Do(func() {
 		s.playOut()
-		s.leaving.Store(true)
+		s.end.Leave()
 		if s.Err() == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), goodbye)
 			_, err := s.ask(ctx, rtsp.Request{Method: "TEARDOWN"})
@@ -484,63 +450,33 @@ func (s *Session) playOut() {
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-s.over:
+	case <-s.end.Over():
 	}
 }
 
 // fail ends the session; the first reason counts. It does not wait for the
 // goroutines, which it may be called from.
-func (s *Session) fail(err error) {
-	s.once.Do(func() {
-		s.err = err
-		s.leaveRemote()
-		close(s.over)
-		if s.audio != nil {
-			s.audio.Close()
-		}
-		if s.control != nil {
-			s.control.Close()
-		}
-		if s.timing != nil {
-			s.timing.Close()
-		}
-		s.rtsp.Close()
-	})
+func (s *Session) fail(err error) { s.end.Fail(err, s.release) }
+
+// release gives back what the session has.
+func (s *Session) release() {
+	s.leaveRemote()
+	if s.audio != nil {
+		s.audio.Close()
+	}
+	if s.control != nil {
+		s.control.Close()
+	}
+	if s.timing != nil {
+		s.timing.Close()
+	}
+	s.rtsp.Close()
 }
 
 // watch ends the session when its connection ends.
 func (s *Session) watch() {
 	defer s.wg.Done()
-	select {
-	case <-s.over:
-		return
-	case <-s.rtsp.Done():
-	}
-	switch err := s.rtsp.Err(); {
-	case s.leaving.Load():
-		s.fail(ErrClosed)
-	case rtsp.HungUp(err):
-		s.fail(fmt.Errorf("%w: %w", ErrClosedByReceiver, err))
-	default:
-		s.fail(fmt.Errorf("raop: connection lost: %w", err))
-	}
-}
-
-// wrap makes the error of a request that of the session if that has ended.
-func (s *Session) wrap(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case s.rtsp.Err() != nil:
-		<-s.over
-		return s.err
-	}
-	return fmt.Errorf("raop: %w", err)
-}
-
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
+	if err := s.end.Watch(s.rtsp); err != nil {
+		s.fail(err)
 	}
 }

@@ -34,7 +34,7 @@ func (s *Session) keepAwake() {
 	defer timer.Stop()
 	for {
 		select {
-		case <-s.over:
+		case <-s.end.Over():
 			return
 		case <-timer.C:
 		}
@@ -86,8 +86,8 @@ func (s *Session) beginSilence(now time.Time, lead time.Duration) {
 	if !b.begun {
 		b.line = line{tl: stream.Timeline{Rate: 44100, Time: now.Add(lead)}, base: b.next}
 		b.begun, b.marker, b.announced = true, true, s.announce(lead)
-		b.sync.begin(now)
-		wake(s.wakeSync)
+		b.sync.Begin(now)
+		s.wakeSync.Ring()
 	}
 	b.end = max(b.end, b.line.tl.FrameAt(now.Add(lead)))
 	b.silenceEnd = b.end + int64(silentFor*44100/time.Second)

@@ -82,7 +82,6 @@ func (s *Session) changeTags(change func(*tagsToTell, line, time.Time)) error {
 		s.planTags(now)
 	}
 	s.mu.Unlock()
-	wake(s.wakeChore)
 	return nil
 }
 
@@ -96,7 +95,7 @@ func (s *Session) planTags(now time.Time) {
 	if at.Before(now) {
 		at = now
 	}
-	s.agenda[tellTags] = at
+	s.agenda.Move(tellTags, at)
 }
 
 // A telling is what is told at one moment.
