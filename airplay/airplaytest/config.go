@@ -72,6 +72,11 @@ type Config struct {
 
 	// Drop loses the nth audio packet that comes, from 0. It is called in order.
 	Drop func(n int) bool
+	// WrongProof cannot prove that it knows the secret: somebody in between.
+	WrongProof bool
+	// Raw are bytes by "METHOD" or "METHOD /uri" that are written instead of an
+	// answer, unencrypted: hostile receivers.
+	Raw map[string]string
 	// Answers are statuses by "METHOD" or "METHOD /uri", instead of what it
 	// would do.
 	Answers map[string]int

@@ -13,7 +13,7 @@ func (r *Receiver) newAccessory(seed []byte) *hap.Accessory {
 		pin = cfg.Password
 	}
 	return hap.NewAccessory(hap.AccessoryConfig{
-		ID: cfg.ID, Seed: seed, PIN: pin, Secret: cfg.Secret, RefusesTransient: cfg.NotTransient,
+		ID: cfg.ID, Seed: seed, PIN: pin, Secret: cfg.Secret, RefusesTransient: cfg.NotTransient, WrongProof: cfg.WrongProof,
 		NeedsUserAgent: cfg.NeedsUserAgent, NeedsClientName: cfg.NeedsClientName,
 		Show: func(string) {
 			r.mu.Lock()

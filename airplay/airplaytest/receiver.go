@@ -185,6 +185,13 @@ func (r *Receiver) Heard() [][2]int16 {
 	return all
 }
 
+// Connections tells how many senders are connected.
+func (r *Receiver) Connections() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.conns)
+}
+
 // Busy tells whether somebody is connected to play.
 func (r *Receiver) Busy() bool {
 	r.mu.Lock()

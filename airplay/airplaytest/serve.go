@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -48,6 +49,10 @@ func (r *Receiver) serve(conn net.Conn) {
 		if !c.think(req.Method) {
 			return
 		}
+		if raw, ok := c.hostile(req); ok {
+			io.WriteString(c.raw, raw)
+			continue
+		}
 		resp := c.answer(req)
 		resp.Protocol = req.Protocol
 		resp.Header = append(rtsp.Header{{Name: "CSeq", Value: req.Header.Get("CSeq")}, {Name: "Server", Value: "AirTunes/" + r.cfg.Version}}, resp.Header...)
@@ -62,6 +67,16 @@ func (r *Receiver) serve(conn net.Conn) {
 			c.conn.Encrypt(c.keys.Control().Reverse())
 		}
 	}
+}
+
+// hostile is what is said instead of an answer.
+func (c *caller) hostile(req rtsp.Request) (raw string, ok bool) {
+	for _, key := range []string{req.Method, req.Method + " " + req.URI} {
+		if raw, ok = c.r.cfg.Raw[key]; ok {
+			return raw, true
+		}
+	}
+	return "", false
 }
 
 // think waits as long as the receiver thinks about a method. It is false if

@@ -25,3 +25,6 @@ func Names() []string {
 	}
 	return names
 }
+
+// SecondCause is what the doctor says of an error of AirPlay 2.
+func SecondCause(err error) (cause, advice string) { return secondCause(err) }
