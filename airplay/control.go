@@ -30,9 +30,10 @@ func (s *Session) findAgain(b []byte, seq uint16, now time.Time) (answer []byte,
 	return append(rtp.Resend{Seq: seq}.AppendTo(b), packet...), 2
 }
 
-func (s *Session) askedAgain(n uint16, _ time.Time) {
+func (s *Session) askedAgain(n uint16, now time.Time) {
 	s.mu.Lock()
 	s.counts.ResendAsked += uint64(n)
+	s.again.Asked(min(n, ringSize), uint16(s.beat.seq), now)
 	s.mu.Unlock()
 	if n >= duty.Storm {
 		s.syncSoon()

@@ -84,7 +84,7 @@ func TestDevicesAreHeard(t *testing.T) {
 				}
 				heard(h.T, h.rx, streamtest.Samples(0, 44100))
 				l := h.rx.Log()
-				if l.Noises+l.Late+l.Early+l.Forged+l.Repeated+l.Gaps != 0 {
+				if l.Spans = nil; l.Noises+l.Late+l.Early+l.Forged+l.Repeated+l.Gaps != 0 {
 					h.Errorf("got %+v, want no noises, nothing late, early, forged or sealed twice", l)
 				}
 			})
@@ -242,7 +242,7 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 					h.Fatal(err)
 				}
 				heard(h.T, h.rx, streamtest.Samples(0, 5*44100))
-				if st := s.Stats(); st.Resent == 0 || st.ResendAsked < st.Resent {
+				if st := s.Stats(); st.Resent+st.Copies == 0 || st.ResendAsked < st.Resent {
 					h.Errorf("got %+v, want packets sent again", st)
 				}
 			})
@@ -267,7 +267,7 @@ func TestTheEndOfASoundIsSentAgain(t *testing.T) {
 					h.Fatal(err)
 				}
 				heard(h.T, h.rx, streamtest.Samples(0, frames))
-				if st := s.Stats(); st.Resent == 0 {
+				if st := s.Stats(); st.Resent+st.Copies == 0 {
 					h.Errorf("got %+v, want packets sent again", st)
 				}
 			})

@@ -66,6 +66,7 @@ type Session struct {
 	tags      tagsToTell
 	counts    Stats
 	refusals  duty.Refusals
+	again     duty.Again
 	ear       dacp.Ear
 	followed  time.Time // when the receiver was first seen to follow the clock
 	anchoring bool      // buffered: the anchor of a Start is not accepted yet
@@ -90,6 +91,7 @@ type Stats struct {
 	Syncs       uint64
 	ResendAsked uint64 // packets that the receiver asked for again
 	Resent      uint64 // of those, packets that were sent again
+	Copies      uint64 // packets sent once more without being asked for
 	Events      uint64 // that the receiver told
 }
 

@@ -19,6 +19,7 @@ type beat struct {
 	sounding bool // there was no Flush after the last Start
 	sent     bool // something was sent since the last flush
 	marker   bool // the next packet is the first after silence
+	filled   bool // the last packet was silence of ours
 	seq      uint32
 	// The frame from of the stream lies at place on the line.
 	from, place int64
@@ -121,6 +122,7 @@ func (s *Session) sendDue() time.Duration {
 		if err := s.send(packet, now); err != nil {
 			s.sendFailed(err, now)
 		}
+		s.sendAgain(now)
 	}
 	return breath
 }
@@ -164,6 +166,7 @@ func (s *Session) nextPacket(now time.Time) (packet []byte, wait time.Duration) 
 	early := b.line.tl.At(b.tape.cursor).Add(-depth).Sub(now)
 	switch {
 	case early <= 0:
+		b.filled = silent
 		return s.pack(), 0
 	case silent && b.sounding: // sound may have come by then
 		return nil, min(early+pause, s.rest)
@@ -200,5 +203,6 @@ func (s *Session) pack() []byte {
 	h := rtp.Header{Marker: marker, Seq: uint16(seq), Time: b.line.rtp(at), SSRC: s.ssrc}
 	packet := s.sealer.seal(h.AppendTo(b.ring.Claim(h.Seq)), b.payload)
 	b.ring.Keep(h.Seq, len(packet), due)
+	s.again.Sent()
 	return packet
 }

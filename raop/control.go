@@ -35,7 +35,7 @@ func (s *Session) findAgain(b []byte, seq uint16, now time.Time) (answer []byte,
 func (s *Session) askedAgain(n uint16, now time.Time) {
 	s.mu.Lock()
 	s.counts.ResendAsked += uint64(n)
-	s.again.asked(min(n, ringLimit), s.beat.seq, now)
+	s.again.Asked(min(n, ringLimit), s.beat.seq, now)
 	s.mu.Unlock()
 	if n >= duty.Storm {
 		s.syncSoon()

@@ -58,7 +58,7 @@ type Session struct {
 	offset   time.Duration
 	tags     tagsToTell
 	counts   Stats
-	again    again
+	again    duty.Again
 	recorded time.Time // when RECORD was answered
 	refusals duty.Refusals
 	ear      dacp.Ear
@@ -295,9 +295,9 @@ func (s *Session) stampNow(p stream.Packet, now time.Time) []byte {
 	b.count++
 	b.sent, b.marker, b.used = true, false, now
 	s.counts.Packets++
-	s.again.sent()
+	s.again.Sent()
 	if b.over = p.Last; b.over {
-		s.again.end(b.seq)
+		s.again.End(b.seq)
 		s.wakeSync.Ring()
 	}
 	return packet

@@ -22,7 +22,7 @@ func (s *Session) tellSyncs() {
 	duty.Loop(s.end.Over(), s.wakeSync, func() time.Duration {
 		wait := s.tellSync(buf)
 		if s.remind(time.Now()) {
-			wait = min(wait, remindBetween)
+			wait = min(wait, duty.RemindBetween)
 		}
 		return wait
 	})

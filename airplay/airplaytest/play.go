@@ -119,6 +119,9 @@ func (t *stream) next(now time.Time) (p packet, due time.Time, joined bool, wait
 			return p, due, false, wait
 		}
 		q.packets = q.packets[1:]
+		if q.playing && int16(p.seq-q.lastSeq) <= 0 {
+			continue // it came twice, and was heard
+		}
 		if p.came.Sub(due) < time.Duration(len(p.frames))*time.Second/44100 {
 			break
 		}

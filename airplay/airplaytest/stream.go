@@ -27,7 +27,7 @@ type stream struct {
 	blocks    net.Listener   // buffered
 	control   net.PacketConn
 	controlTo *net.UDPAddr
-	used      map[uint64]bool // numbers that packets were sealed with
+	used      map[uint64]uint32 // by the numbers that packets were sealed with, theirs
 
 	anchor anchor
 	queue
@@ -52,7 +52,7 @@ func (s *session) open(d plist.Dict) (plist.Dict, error) {
 	if err != nil || ct != 2 || format != 0x40000 || spf != alac.FramesPerPacket || kind != 96 && kind != 103 || s.stream != nil {
 		return nil, errors.New("Bad Request")
 	}
-	t := &stream{s: s, buffered: kind == 103, aead: aead, used: make(map[uint64]bool),
+	t := &stream{s: s, buffered: kind == 103, aead: aead, used: make(map[uint64]uint32),
 		deaf:      s.r.cfg.Deaf || s.r.cfg.RecordFirst && !s.recorded,
 		controlTo: &net.UDPAddr{IP: s.far.IP, Port: int(port)}}
 	if t.control, err = s.listen(); err != nil {
@@ -155,11 +155,11 @@ func (t *stream) hearAudio(b []byte, _ net.Addr, now time.Time) {
 			t.s.r.dropped++
 		}
 		if len(b) > 8 {
-			n := binary.LittleEndian.Uint64(b[len(b)-8:])
-			if t.used[n] {
+			n, packet := binary.LittleEndian.Uint64(b[len(b)-8:]), binary.BigEndian.Uint32(b)&0xffff
+			if before, used := t.used[n]; used && before != packet {
 				l.Repeated++
 			}
-			t.used[n] = true
+			t.used[n] = packet
 		}
 	})
 	if !lost {

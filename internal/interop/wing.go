@@ -84,13 +84,12 @@ diagnostics = { statistics = "yes"; log_verbosity = 2; drop_this_fraction_of_aud
 `))
 
 // modernProgram waits until the keeper of the time is there: a receiver that
-// does not find it announces itself as AirPlay 1. Both come before others where
-// that is allowed, as if they had a machine of their own, like speakers.
-const modernProgram = `first=
-if chrt -f 10 true 2>/dev/null; then first="chrt -f 10"; fi
-$first nqptp &
+// does not find it announces itself as AirPlay 1. Both are favoured where that is
+// allowed, for a speaker has a machine of its own.
+const modernProgram = `renice -n -15 $$ >/dev/null 2>&1 || true
+nqptp &
 until [ -e /dev/shm/nqptp ]; do sleep 0.02; done
-exec $first shairport-sync -c /mnt/%s.conf`
+exec shairport-sync -c /mnt/%s.conf`
 
 // startModern starts a receiver in the annex of a number, and waits until it
 // takes connections.
