@@ -5,6 +5,7 @@ import (
 	"net"
 	"time"
 
+	"airplay2mqtt/internal/fake"
 	"airplay2mqtt/internal/gptp"
 	"airplay2mqtt/internal/ntp"
 	"airplay2mqtt/internal/rtp"
@@ -225,17 +226,7 @@ func (s *session) every(first, between time.Duration, do func()) {
 }
 
 // after does something later, unless the session ends first.
-func (s *session) after(d time.Duration, do func()) {
-	s.wg.Go(func() {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-t.C:
-			do()
-		case <-s.over:
-		}
-	})
-}
+func (s *session) after(d time.Duration, do func()) { fake.After(&s.wg, s.over, d, do) }
 
 func (s *session) read(c net.PacketConn, handle func([]byte, net.Addr, time.Time)) {
 	b := make([]byte, 2048)

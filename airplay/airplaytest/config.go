@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"airplay2mqtt/internal/fake"
 )
 
 // A Network is where a receiver listens; a *memnet.Host is one.
@@ -104,20 +106,9 @@ func (c Config) withDefaults() Config {
 	}
 	c.Address = cmp.Or(c.Address, ":0")
 	if c.Network == nil {
-		c.Network = machine{}
+		c.Network = fake.Machine{}
 	}
 	return c
-}
-
-// machine is the network of this machine.
-type machine struct{}
-
-func (machine) Listen(network, address string) (net.Listener, error) {
-	return net.Listen(network, address)
-}
-
-func (machine) ListenPacket(network, address string) (net.PacketConn, error) {
-	return net.ListenPacket(network, address)
 }
 
 // txt returns the record of _airplay._tcp.

@@ -8,8 +8,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"time"
 
+	"airplay2mqtt/internal/fake"
 	"airplay2mqtt/internal/hap"
 	"airplay2mqtt/internal/plist"
 	"airplay2mqtt/internal/rtsp"
@@ -81,24 +81,7 @@ func (c *caller) hostile(req rtsp.Request) (raw string, ok bool) {
 
 // think waits as long as the receiver thinks about a method. It is false if
 // that is for ever.
-func (c *caller) think(method string) bool {
-	d := c.r.cfg.Delays[method]
-	if d == 0 {
-		return true
-	}
-	var done <-chan time.Time
-	if d > 0 {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		done = t.C
-	}
-	select {
-	case <-done:
-		return true
-	case <-c.r.over:
-		return false
-	}
-}
+func (c *caller) think(method string) bool { return fake.Think(c.r.cfg.Delays[method], c.r.over) }
 
 func code(n int, reason string) rtsp.Response { return rtsp.Response{Code: n, Reason: reason} }
 
@@ -242,7 +225,7 @@ func (c *caller) setupSession(body plist.Dict) rtsp.Response {
 		if err := s.askNTP(int(n)); err != nil {
 			return code(500, "Internal Server Error")
 		}
-		port = portOf(s.timing)
+		port = fake.Port(s.timing)
 		if cfg.Films != nil && !s.learnsTime() {
 			return code(400, "Bad Request")
 		}
@@ -302,7 +285,7 @@ func (c *caller) setParameter(req rtsp.Request) rtsp.Response {
 	case info == "": // Sonos: 400 without it (airplay-cli)
 		return code(400, "Bad Request")
 	case kind == "application/x-dmap-tagged":
-		items, err := parseDMAP(req.Body)
+		items, err := fake.DMAP(req.Body)
 		if err != nil {
 			return code(400, "Bad Request")
 		}

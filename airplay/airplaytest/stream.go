@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"airplay2mqtt/audio/alac"
+	"airplay2mqtt/internal/fake"
 	"airplay2mqtt/internal/ntp"
 	"airplay2mqtt/internal/plist"
 	"airplay2mqtt/internal/rtp"
@@ -58,7 +59,7 @@ func (s *session) open(d plist.Dict) (plist.Dict, error) {
 	if t.control, err = s.listen(); err != nil {
 		return nil, err
 	}
-	answer := plist.Dict{"type": kind, "controlPort": int64(portOf(t.control))}
+	answer := plist.Dict{"type": kind, "controlPort": int64(fake.Port(t.control))}
 	if t.buffered {
 		if t.blocks, err = s.r.cfg.Network.Listen("tcp", s.caller.host()); err != nil {
 			return nil, err
@@ -69,7 +70,7 @@ func (s *session) open(d plist.Dict) (plist.Dict, error) {
 		if t.data, err = s.listen(); err != nil {
 			return nil, err
 		}
-		answer["dataPort"] = int64(portOf(t.data))
+		answer["dataPort"] = int64(fake.Port(t.data))
 		s.wg.Go(func() { s.read(t.data, t.hearAudio) })
 		s.every(10*time.Millisecond, 10*time.Millisecond, t.request)
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"time"
 
+	"airplay2mqtt/internal/fake"
 	"airplay2mqtt/internal/legacy"
 )
 
@@ -130,23 +131,12 @@ func (c Config) withDefaults() Config {
 	}
 	c.Address = cmp.Or(c.Address, ":0")
 	if c.Network == nil {
-		c.Network = machine{}
+		c.Network = fake.Machine{}
 	}
 	if c.Challenge == "" {
 		c.Challenge = `Digest realm="raop", nonce="jpQdjBveIvw"`
 	}
 	return c
-}
-
-// machine is the network of this machine.
-type machine struct{}
-
-func (machine) Listen(network, address string) (net.Listener, error) {
-	return net.Listen(network, address)
-}
-
-func (machine) ListenPacket(network, address string) (net.PacketConn, error) {
-	return net.ListenPacket(network, address)
 }
 
 // txt returns the record of _raop._tcp.

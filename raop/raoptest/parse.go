@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"net"
 	"strconv"
 	"strings"
 
@@ -128,37 +127,3 @@ func parseRTPInfo(value string) (seq uint16, rtptime uint32) {
 	}
 	return seq, rtptime
 }
-
-// parseDMAP reads a container of items. Numbers are given in decimal.
-func parseDMAP(b []byte) (map[string]string, error) {
-	items := make(map[string]string)
-	for len(b) > 0 {
-		if len(b) < 8 || uint64(len(b)-8) < uint64(binary.BigEndian.Uint32(b[4:])) {
-			return nil, errors.New("item too short")
-		}
-		code, n := string(b[:4]), binary.BigEndian.Uint32(b[4:])
-		payload := b[8 : 8+n]
-		b = b[8+n:]
-		switch code {
-		case "mlit":
-			inner, err := parseDMAP(payload)
-			if err != nil {
-				return nil, err
-			}
-			for k, v := range inner {
-				items[k] = v
-			}
-		case "mikd", "asyr", "astn", "astm":
-			var v uint64
-			for _, c := range payload {
-				v = v<<8 | uint64(c)
-			}
-			items[code] = strconv.FormatUint(v, 10)
-		default:
-			items[code] = string(payload)
-		}
-	}
-	return items, nil
-}
-
-func portOf(c net.PacketConn) int { return c.LocalAddr().(*net.UDPAddr).Port }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"airplay2mqtt/internal/fake"
 	"airplay2mqtt/internal/legacy"
 	"airplay2mqtt/internal/rtsp"
 )
@@ -81,24 +82,7 @@ func (c *caller) breakOff(b Break) bool {
 
 // think waits as long as the receiver thinks about a method. It is false if
 // that is for ever.
-func (c *caller) think(method string) bool {
-	d := c.r.cfg.Delays[method]
-	if d == 0 {
-		return true
-	}
-	var done <-chan time.Time
-	if d > 0 {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		done = t.C
-	}
-	select {
-	case <-done:
-		return true
-	case <-c.r.over:
-		return false
-	}
-}
+func (c *caller) think(method string) bool { return fake.Think(c.r.cfg.Delays[method], c.r.over) }
 
 // say sends an answer in the manner of the receiver.
 func (c *caller) say(req rtsp.Request, resp rtsp.Response) error {
@@ -274,14 +258,14 @@ func (c *caller) setup(req rtsp.Request) rtsp.Response {
 			return code(520, "Origin Error")
 		}
 	}
-	timingPort := portOf(c.session.timing)
+	timingPort := fake.Port(c.session.timing)
 	if cfg.ZeroTimingPort {
 		timingPort = 0
 	}
 	return ok(
 		rtsp.Field{Name: "Session", Value: cfg.SessionID},
 		rtsp.Field{Name: "Transport", Value: fmt.Sprintf("RTP/AVP/UDP;unicast;mode=record;server_port=%d;control_port=%d;timing_port=%d",
-			portOf(c.session.audio), portOf(c.session.control), timingPort)})
+			fake.Port(c.session.audio), fake.Port(c.session.control), timingPort)})
 }
 
 func (c *caller) record(req rtsp.Request) rtsp.Response {
@@ -336,7 +320,7 @@ func (c *caller) setParameter(req rtsp.Request) rtsp.Response {
 	case kind == "text/parameters":
 		return c.setText(string(req.Body))
 	case kind == "application/x-dmap-tagged":
-		items, err := parseDMAP(req.Body)
+		items, err := fake.DMAP(req.Body)
 		if err != nil {
 			return code(400, "Bad Request")
 		}

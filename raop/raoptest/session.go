@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"airplay2mqtt/internal/fake"
 	"airplay2mqtt/internal/ntp"
 	"airplay2mqtt/internal/rtp"
 )
@@ -136,17 +137,7 @@ func (s *session) closePorts() {
 }
 
 // after does something later, unless the session ends first.
-func (s *session) after(d time.Duration, do func()) {
-	s.wg.Go(func() {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-t.C:
-			do()
-		case <-s.over:
-		}
-	})
-}
+func (s *session) after(d time.Duration, do func()) { fake.After(&s.wg, s.over, d, do) }
 
 func (s *session) read(c net.PacketConn, handle func([]byte, time.Time)) {
 	defer s.wg.Done()
