@@ -12,10 +12,11 @@ import (
 const goodbye = 2 * time.Second
 
 // Close says goodbye to the receiver, which falls silent, and waits for the
-// session's goroutines. It takes no longer than two seconds and may be called
-// again.
+// session's goroutines. A sound that has just ended is played to its end. It
+// takes no longer than three seconds and may be called again.
 func (s *Session) Close() error {
 	s.bye.Do(func() {
+		s.playOut()
 		s.end.Leave()
 		if s.Err() == nil {
 			s.tearDown()
@@ -24,6 +25,18 @@ func (s *Session) Close() error {
 	})
 	s.wg.Wait()
 	return nil
+}
+
+// playOut waits until the receiver has played what it was sent, if that is next
+// to nothing.
+func (s *Session) playOut() {
+	s.mu.Lock()
+	left := time.Duration(0)
+	if b := &s.beat; b.sounding {
+		left = time.Until(b.line.tl.At(b.tape.end))
+	}
+	s.mu.Unlock()
+	s.end.PlayOut(left)
 }
 
 // tearDown ends the stream and the session at the receiver's.

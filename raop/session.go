@@ -433,25 +433,15 @@ func (s *Session) Close() error {
 }
 
 // playOut waits until the receiver has played what it was sent, if that is next
-// to nothing: the silence behind the last frame of a sound. Receivers are some
-// milliseconds late, and throw away what they have when they are told to stop.
+// to nothing.
 func (s *Session) playOut() {
-	const nothing = 300 * time.Millisecond
 	s.mu.Lock()
 	left := time.Duration(0)
 	if b := &s.beat; b.running {
 		left = time.Until(b.line.tl.At(b.end).Add(s.offset))
 	}
 	s.mu.Unlock()
-	if left > nothing {
-		return
-	}
-	t := time.NewTimer(left)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-s.end.Over():
-	}
+	s.end.PlayOut(left)
 }
 
 // fail ends the session; the first reason counts. It does not wait for the

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"airplay2mqtt/internal/rtsp"
 )
@@ -48,6 +49,22 @@ func (e *End) Fail(err error, release func()) {
 		e.err = err
 		close(e.over)
 	})
+}
+
+// PlayOut waits until a receiver has played what is left, if that is next to
+// nothing: the silence behind the last frame of a sound. Receivers are some
+// milliseconds late, and throw away what they have when they are told to stop.
+func (e *End) PlayOut(left time.Duration) {
+	const nothing = 300 * time.Millisecond
+	if left > nothing {
+		return
+	}
+	t := time.NewTimer(left)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-e.over:
+	}
 }
 
 // Leave notes that a goodbye is being said: who hangs up from now on does what
