@@ -19,6 +19,9 @@ import (
 const (
 	// rivalPause is how long we wait before we say it again.
 	rivalPause = time.Minute
+	// rivalDelay is how long we wait before we say it at first: one that has just
+	// connected says what it is before it hears what others are.
+	rivalDelay = 3 * time.Second
 	// rivalGone is after what silence a rival is taken to have ended.
 	rivalGone = 3*rivalPause + 10*time.Second
 	// longestInfo is how much of an info is read.
@@ -28,7 +31,8 @@ const (
 // rivalry is what the switchboard knows of rivals.
 type rivalry struct {
 	heard time.Time // when there was one last; zero: never
-	told  time.Time // when we made ourselves known last
+	tell  time.Time // when we make ourselves known; zero: we have
+	told  time.Time // when we did last
 }
 
 // hearInfo takes the info of any bridge with our base topic, our own among them,
@@ -66,17 +70,22 @@ func excerpt(s string) string {
 func (b *Bridge) meetRival(why error, now time.Time) {
 	b.rivals.heard = now
 	b.trouble("rival", "base_topic_shared", why)
-	if now.Sub(b.rivals.told) < rivalPause {
-		return
+	if b.rivals.tell.IsZero() {
+		b.rivals.tell = now.Add(rivalDelay)
+		if next := b.rivals.told.Add(rivalPause); next.After(b.rivals.tell) {
+			b.rivals.tell = next
+		}
 	}
-	b.rivals.told = now
-	info := b.info()
-	info.Retain = true
-	b.tell.say(info)
 }
 
-// watchRivals notices that there is none any more.
+// watchRivals makes us known to rivals, and notices that there is none any more.
 func (b *Bridge) watchRivals(now time.Time) {
+	if at := b.rivals.tell; !at.IsZero() && now.After(at) {
+		b.rivals.tell, b.rivals.told = time.Time{}, now
+		info := b.info()
+		info.Retain = true
+		b.tell.say(info)
+	}
 	if heard := b.rivals.heard; !heard.IsZero() && now.Sub(heard) > rivalGone {
 		b.rivals = rivalry{}
 		b.trouble("rival", "base_topic_shared", nil)
