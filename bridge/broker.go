@@ -48,16 +48,21 @@ func (b *Bridge) sweep(ctx context.Context) {
 	if ctx.Err() != nil {
 		return // what is left is found on the next connection
 	}
-	var stale []string
-	if b.ask(ctx, func() { stale = b.takeOver(found.left) }) != nil {
-		return
-	}
+	b.post(func() {
+		stale := b.takeOver(found.left)
+		b.chores.Go(func() error { return b.clearAll(ctx, stale) })
+	})
+}
+
+// clearAll clears what an earlier run left.
+func (b *Bridge) clearAll(ctx context.Context, stale []string) error {
 	for _, topic := range stale {
-		if b.client.Clear(ctx, topic) != nil {
-			return
+		if err := b.client.Clear(ctx, topic); err != nil {
+			return err // the connection is gone; it is found on the next one
 		}
 		b.log.Info().Str("topic", topic).Msg("what an earlier run left was cleared")
 	}
+	return nil
 }
 
 // takeOver tells the herald what Home Assistant knows from an earlier run, and
