@@ -266,6 +266,9 @@ func (f *feature) unfetched() string {
 	if other := f.server.Stranger(); other != "" {
 		return fmt.Sprintf("%s has asked for it, which is no address of the device that is known here", other)
 	}
+	if path := f.server.Astray(); path != "" {
+		return fmt.Sprintf("it has asked %s for %s, and not for the film; perhaps it shows films in another way (devices: video)", host, path)
+	}
 	return fmt.Sprintf("it has never asked %s for it, which it has to be able to reach (a firewall, or a container without host networking)", host)
 }
 

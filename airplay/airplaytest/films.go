@@ -24,7 +24,7 @@ type Films struct {
 	Queue bool
 
 	NeedsPTP   bool // with NTP it tells nothing, and hangs up after 20 s: tvOS 26.5
-	RefusesPTP bool // 400 to PTP: tvOS before 26.5
+	RefusesPTP bool // 400 to PTP that names no clock: tvOS before 26.5
 	AsksLists  bool // it has the sender fetch playlists: tvOS 26
 	Mute       bool // it does not answer how far it is, but tells what happens
 	NoVolume   bool // 501 to a volume

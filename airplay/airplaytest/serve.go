@@ -204,7 +204,7 @@ func (c *caller) setupSession(body plist.Dict) rtsp.Response {
 	switch {
 	case timing == "NTP" && cfg.NoNTP && !cfg.OwnClock:
 		return ok() // shairport-sync: 200, and nothing in it [T]
-	case timing != "NTP" && timing != "PTP", timing == "PTP" && cfg.Films != nil && cfg.Films.RefusesPTP:
+	case timing != "NTP" && timing != "PTP", timing == "PTP" && clockless(body) && (cfg.Films == nil || cfg.Films.RefusesPTP):
 		return code(400, "Bad Request")
 	}
 	s, err := newSession(c, timing)
@@ -234,6 +234,12 @@ func (c *caller) setupSession(body plist.Dict) rtsp.Response {
 		s.watchFilms(timing)
 	}
 	return list(plist.Dict{"eventPort": int64(s.events.Addr().(*net.TCPAddr).Port), "timingPort": int64(port)})
+}
+
+// clockless tells whether PTP is there in name only, which is enough for films.
+func clockless(setup plist.Dict) bool {
+	_, named := setup.Dict("timingPeerInfo")["ClockID"]
+	return !named
 }
 
 // setPeers names whose clocks count.

@@ -90,6 +90,7 @@ type Server struct {
 	closed  bool // no request is taken any more
 	asked   bool
 	strange string // who else has asked
+	astray  string // what else the receiver has asked for
 	err     error  // what the source's last trouble was
 }
 
@@ -185,6 +186,14 @@ func (s *Server) Stranger() string {
 	return s.strange
 }
 
+// Astray is what the receiver has asked for that is not here, cut short; empty
+// if nothing: it reaches this server, if for the wrong thing.
+func (s *Server) Astray() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.astray
+}
+
 // Err is what was wrong with the film's source last; nil: nothing was.
 func (s *Server) Err() error {
 	s.mu.Lock()
@@ -205,6 +214,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 		http.Error(w, "this is for another", http.StatusForbidden)
 	case !ok:
+		s.strays(r.URL.Path)
 		http.NotFound(w, r)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
@@ -212,6 +222,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.answer(w, r, name)
 	}
+}
+
+// strays notes what the receiver has asked for that is not here.
+func (s *Server) strays(path string) {
+	const most = 40
+	if len(path) > most {
+		path = path[:most]
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.astray = cmp.Or(s.astray, strings.ToValidUTF8(path, "?"))
 }
 
 // enter counts a request, unless the server is closed.

@@ -150,6 +150,24 @@ func TestOnlyItsPathIsThere(t *testing.T) {
 	}
 }
 
+func TestAReceiverThatGoesAstrayIsSeen(t *testing.T) {
+	s, _ := serve(t, mp4)
+	if got := s.Astray(); got != "" {
+		t.Errorf("nobody has asked: got %q", got)
+	}
+	base, _, _ := strings.Cut(strings.TrimPrefix(s.URL(), "http://"), "/")
+	ask(t, "GET", "http://"+base+"/favicon.ico")
+	ask(t, "GET", "http://"+base+"/"+strings.Repeat("x", 1000))
+	if got := s.Astray(); got != "/favicon.ico" {
+		t.Errorf("got %q, want what was asked for first", got)
+	}
+	select {
+	case <-s.Fetched():
+		t.Error("that counts as fetching the film")
+	default:
+	}
+}
+
 func TestOthersAreRefused(t *testing.T) {
 	f, _ := open(t, mp4)
 	film, err := mediaserver.OpenFile(f)

@@ -20,6 +20,7 @@ type Playback struct {
 
 	mu       sync.Mutex
 	progress *progress
+	orders   int // that were obeyed: an answer to what was asked before one is old
 	told     State
 	over     bool
 	err      error
@@ -83,6 +84,7 @@ func (p *Playback) rate(ctx context.Context, rate float64, status Status) error 
 		return fmt.Errorf("video: %w", err)
 	}
 	p.change(func(now time.Time) outcome {
+		p.orders++
 		p.progress.paused = rate == 0
 		if p.progress.started {
 			p.progress.state.Position, p.progress.state.At = p.progress.position(now), now
@@ -107,6 +109,7 @@ func (p *Playback) Seek(ctx context.Context, to time.Duration) error {
 		return fmt.Errorf("video: %w", err)
 	}
 	p.change(func(now time.Time) outcome {
+		p.orders++
 		p.progress.sought(now, to)
 		return outcome{}
 	})
@@ -154,6 +157,12 @@ func (p *Playback) watch() {
 	}
 }
 
+func (p *Playback) obeyed() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.orders
+}
+
 // movePatience is how long it may take to go over to another way.
 const movePatience = 30 * time.Second
 
@@ -161,6 +170,7 @@ const movePatience = 30 * time.Second
 func (p *Playback) poll() error {
 	ctx, cancel := context.WithTimeout(p.session.life, answerPatience)
 	defer cancel()
+	before := p.obeyed()
 	r, err := p.session.now().poll(ctx)
 	if err != nil {
 		return p.lost(err)
@@ -168,7 +178,7 @@ func (p *Playback) poll() error {
 	var o outcome
 	var refused int
 	p.change(func(now time.Time) outcome {
-		if r.none {
+		if r.none || p.orders != before {
 			o = p.progress.wait(now)
 		} else {
 			o = p.progress.info(now, r.code, r.info)
