@@ -29,6 +29,7 @@ type session struct {
 	films    int64          // the stream of the play queue; 0: none. Of the goroutine that serves
 	silent   bool           // it tells nothing; constant once it is there
 	timed    chan struct{}  // closed when the sender's time is known
+	heard    chan struct{}  // closed when the sender listens to events
 	beaten   atomic.Int64   // when the sender last said that it is there, in nanoseconds since born
 
 	over chan struct{}
@@ -49,7 +50,7 @@ func newSession(c *caller, timing string) (*session, error) {
 		return nil, err
 	}
 	s := &session{r: c.r, caller: c, far: c.raw.RemoteAddr().(*net.TCPAddr), born: time.Now(), events: l,
-		timed: make(chan struct{}), over: make(chan struct{}), wake: make(chan struct{}, 1), clock: clock{syncs: make(map[uint16]time.Time), times: make(map[uint16]time.Duration)}}
+		timed: make(chan struct{}), heard: make(chan struct{}), over: make(chan struct{}), wake: make(chan struct{}, 1), clock: clock{syncs: make(map[uint16]time.Time), times: make(map[uint16]time.Duration)}}
 	s.wg.Go(s.serveEvents)
 	return s, nil
 }
@@ -108,6 +109,7 @@ func (s *session) serveEvents() {
 	s.mu.Lock()
 	s.channel = conn
 	s.mu.Unlock()
+	close(s.heard)
 	select {
 	case <-s.over:
 		raw.Close()
@@ -129,8 +131,15 @@ func (s *session) serveEvents() {
 	}
 }
 
-// tell sends an event.
+// tell sends an event. The sender may have connected and not be accepted yet.
 func (s *session) tell(event plist.Dict) error {
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-s.heard:
+	case <-s.over:
+	case <-timer.C:
+	}
 	body, err := plist.Marshal(event)
 	if err != nil {
 		return err
