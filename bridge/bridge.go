@@ -105,6 +105,7 @@ type Bridge struct {
 	leave    context.CancelFunc // ends Run
 	again    bool               // another bridge is to begin after this one
 	saveAt   time.Time
+	saving   bool          // something is being written
 	vitalsAt time.Time     // when the vitals are noted next
 	slept    time.Duration // how long the machine had, when we looked last
 	repeatAt time.Time     // when everything is told once more; zero: never
@@ -342,7 +343,7 @@ func (b *Bridge) lookAfter(now time.Time) {
 		b.tell.repeat()
 	}
 	if (b.registry.dirty || b.homeless()) && now.After(b.saveAt) {
-		b.save()
+		b.saveBeside()
 		b.saveAt = now.Add(5 * time.Second)
 	}
 	for _, d := range b.devices {

@@ -10,9 +10,9 @@ import (
 // How long the end may take: less than three seconds in all, because systemd,
 // Docker and people have no patience. Usually it is a tenth of one.
 const (
-	lastSound = 1700 * time.Millisecond // for devices, to be hung up on
+	lastSound = 1500 * time.Millisecond // for devices, to be hung up on
 	lastWords = 700 * time.Millisecond  // for the broker, to hear of the end
-	lastCall  = 500 * time.Millisecond  // for connections, to be closed
+	lastCall  = 700 * time.Millisecond  // for connections, to be closed
 )
 
 // errSilent is told where the broker does not answer at the end.
@@ -21,16 +21,21 @@ var errSilent = errors.New("bridge: the broker did not answer at the end; it was
 // depart waits for the lines to the broker and for all that is done beside, and
 // no longer than lastCall: what hangs then ends with the program.
 func (b *Bridge) depart(line *errgroup.Group) error {
-	ended := make(chan error, 1)
+	closed, done := make(chan error, 1), make(chan struct{})
 	go func() {
-		err := line.Wait()
+		closed <- line.Wait()
 		_ = b.chores.Wait() // each has told what went wrong
-		ended <- err
+		close(done)
 	}()
 	limit := time.NewTimer(lastCall)
 	defer limit.Stop()
 	select {
-	case err := <-ended:
+	case err := <-closed:
+		select {
+		case <-done:
+		case <-limit.C:
+			b.log.Debug().Msg("something is still being done; it is left")
+		}
 		return err
 	case <-limit.C:
 		return errSilent

@@ -42,16 +42,16 @@ func TestTheEndIsSoonAndTold(t *testing.T) {
 	}
 }
 
-// A jam is a connection that takes nothing any more once it is closed.
+// A jam is a connection that takes nothing once it is stuck, until it is freed.
 type jam struct {
 	net.Conn
-	stuck chan struct{}
+	stuck, freed chan struct{}
 }
 
 func (j jam) Write(b []byte) (int, error) {
 	select {
 	case <-j.stuck:
-		time.Sleep(time.Minute)
+		<-j.freed
 		return 0, errors.New("jammed")
 	default:
 		return j.Conn.Write(b)
@@ -66,11 +66,11 @@ func TestTheEndIsSoonWithABrokerThatHangs(t *testing.T) {
 		if err := h.stop(); err != nil {
 			t.Fatal(err)
 		}
-		stuck := make(chan struct{})
+		stuck, freed := make(chan struct{}), make(chan struct{})
 		us := h.lan.Host("10.0.0.3")
 		b, err := bridge.New(bridge.Config{
 			Settings: s, DialContext: us.DialContext, ListenPacket: us.ListenPacket,
-			DialBroker: func(context.Context) (net.Conn, error) { return jam{h.broker.Load().Pipe(), stuck}, nil },
+			DialBroker: func(context.Context) (net.Conn, error) { return jam{h.broker.Load().Pipe(), stuck, freed}, nil },
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -88,7 +88,8 @@ func TestTheEndIsSoonWithABrokerThatHangs(t *testing.T) {
 		if took := time.Since(began); took > 3*time.Second {
 			t.Errorf("took %v to end, want at most 3s", took)
 		}
-		time.Sleep(5 * time.Minute) // what was left behind ends as well
+		close(freed)
+		time.Sleep(15 * time.Second) // what was left behind ends as well
 	})
 }
 

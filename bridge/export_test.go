@@ -89,3 +89,16 @@ func ParseRequest(name string, payload []byte) error {
 	_, err := readFields(verb{main: r.main, keys: r.keys}, payload)
 	return err
 }
+
+// Registry is the memory of devices.
+type Registry struct{ r *registry }
+
+func OpenRegistry(folder string) (Registry, error) {
+	r, err := openRegistry(folder)
+	return Registry{r}, err
+}
+
+// Name remembers a device.
+func (r Registry) Name(id, name string) { r.r.get(id, name) }
+
+func (r Registry) Prepare() (write func() error, err error) { return r.r.prepare() }

@@ -64,9 +64,34 @@ func (b *Bridge) remember() {
 	}
 }
 
-// save writes what is to be remembered. Where that fails it is tried again.
+// saveBeside writes what is to be remembered, and the switchboard does not wait for
+// the disk. Where that fails it is tried again.
+func (b *Bridge) saveBeside() {
+	if b.saving {
+		return
+	}
+	write, err := b.registry.prepare()
+	if write == nil {
+		b.saved(err)
+		return
+	}
+	b.saving = true
+	b.chores.Go(func() error {
+		err := write()
+		b.post(func() { b.saving = false; b.saved(err) })
+		return nil
+	})
+}
+
+// save is saveBeside for the end: it waits.
 func (b *Bridge) save() {
-	err := b.registry.save()
+	b.registry.dirty = b.registry.dirty || b.saving
+	b.saved(b.registry.save())
+}
+
+// saved tells whether what is to be remembered is.
+func (b *Bridge) saved(err error) {
+	b.registry.dirty = b.registry.dirty || err != nil
 	if err != nil || b.homeless() {
 		b.tryFolder()
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -42,11 +43,15 @@ type groupRecord struct {
 }
 
 // A registry is the memory of all devices, by their id, in one file. It is
-// used by one goroutine.
+// used by one goroutine, but for what prepare returns.
 type registry struct {
 	path    string // "": nothing is kept
 	devices map[string]*record
 	dirty   bool
+	made    int // how many files were prepared
+
+	writing sync.Mutex // one file is written at a time
+	written int        // the newest that was; guarded by writing
 }
 
 // registryFile is the form of the file. The version changes when an older
@@ -145,15 +150,40 @@ func (r *registry) find(word string) (id string, ok bool) {
 	return "", false
 }
 
-// save writes what changed since it was written last.
+// save writes what changed since the last time.
 func (r *registry) save() error {
+	write, err := r.prepare()
+	if err == nil && write != nil {
+		err = write()
+	}
+	r.dirty = r.dirty || err != nil
+	return err
+}
+
+// prepare makes what is to be written, if anything changed since the last time,
+// and what writes it, which may be done by another goroutine: the disk may be
+// slow. What is newer is never overwritten.
+func (r *registry) prepare() (write func() error, err error) {
 	if !r.dirty || r.path == "" {
-		return nil
+		return nil, nil
 	}
 	text, err := json.MarshalIndent(registryFile{registryVersion, r.devices}, "", "  ")
-	if err == nil {
-		err = atomicfile.Write(r.path, append(text, '\n'))
+	if err != nil {
+		return nil, err
 	}
-	r.dirty = err != nil
-	return err
+	r.dirty = false
+	r.made++
+	path, number := r.path, r.made
+	return func() error {
+		r.writing.Lock()
+		defer r.writing.Unlock()
+		if number < r.written {
+			return nil
+		}
+		err := atomicfile.Write(path, append(text, '\n'))
+		if err == nil {
+			r.written = number
+		}
+		return err
+	}, nil
 }
