@@ -30,7 +30,7 @@ func (w world) manual(_ context.Context, args []string) error {
 	}
 	p.section("SIGNALS", "")
 	p.entry("SIGTERM, SIGINT", "stop the sound, hang up, say offline, and end, within three seconds; a second one ends at once")
-	p.entry("SIGHUP", "read the configuration again: names, limits, groups, chimes, quiet hours and the log's level are taken over, and nothing that plays is disturbed; what else has changed is named in the log")
+	p.entry("SIGHUP", "read the configuration again: names, limits, groups, chimes, quiet hours and the log's level are taken over, and nothing that plays is disturbed; what else has changed is named in the log. On a terminal it ends the bridge")
 	p.section("EXIT STATUS", "")
 	p.entry("0", "well")
 	p.entry("1", "failed; the reason is on standard error")

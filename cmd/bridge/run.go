@@ -25,7 +25,8 @@ import (
 const runHelp = `Without mqtt.server in the configuration an embedded broker is started on
 127.0.0.1:1883, or the next free port, and its address is printed. The bridge
 ends on SIGINT or SIGTERM, after it has told the broker that it goes. On SIGHUP it
-reads names, limits, groups and chimes again, and nothing that plays is disturbed.
+reads names, limits, groups and chimes again, and nothing that plays is disturbed;
+on a terminal, SIGHUP ends it, for then the terminal was closed.
 
   bridge                          everything by default
   bridge -config /etc/bridge.yaml
@@ -45,8 +46,10 @@ func (w world) run(ctx context.Context, args []string) error {
 	}
 	house := household{world: w, again: make(chan os.Signal, 1)}
 	defer house.close()
-	signal.Notify(house.again, syscall.SIGHUP)
-	defer signal.Stop(house.again)
+	if !isTerminal(w.stderr) { // where it is, SIGHUP says that it was closed
+		signal.Notify(house.again, syscall.SIGHUP)
+		defer signal.Stop(house.again)
+	}
 	for {
 		log, err := house.live(ctx, *path, cfg)
 		if !errors.Is(err, bridge.ErrRestart) {
