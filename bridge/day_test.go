@@ -67,7 +67,7 @@ func newDay(t *testing.T) *day {
 	forgetful := raoptest.Config{SilenceLimit: 2 * time.Minute, Mutes: 9} // shairport-sync 3.3
 	h, rx := build(t, s, forgetful, forgetful)
 	d := &day{house: h, kitchen: rx[0], hall: rx[1], server: <-h.call}
-	d.music = h.tone("music.wav", 20)
+	d.music = h.tone("music.wav", 14)
 	h.until("airplay/hall/availability", "online")
 	return d
 }
