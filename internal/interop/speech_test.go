@@ -29,7 +29,7 @@ func TestTextIsSpokenByEspeak(t *testing.T) {
 		h.kitchen.Silent(t, ear, 300*time.Millisecond)
 		recording := ear.Recorded()
 		want, err := interop.ParseWAV(pipe(t, pipe(t, []byte(text+"\n"), "espeak-ng", "--stdin", "--stdout", "-ven"),
-			"ffmpeg", "-loglevel", "error", "-i", "-", "-f", "wav", "-bitexact", "-ar", "44100", "-ac", "2", "-c:a", "pcm_s16le", "-"))
+			"ffmpeg", "-loglevel", "error", "-i", "-", "-f", "wav", "-bitexact", "-ar", "44100", "-af", "pan=stereo|c0=c0|c1=c0", "-c:a", "pcm_s16le", "-"))
 		if err != nil {
 			t.Fatal(err)
 		}
