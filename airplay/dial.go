@@ -202,6 +202,7 @@ func (d *dialer) agree(ctx context.Context, s *Session, conn *hap.Conn) error {
 		return err
 	}
 	conn.Encrypt(keys.Control())
+	s.paired = d.proofs[0] == byCredentials
 	s.info, s.quirk, s.keys, s.timing = d.info, quirkOf(d.info), keys, d.timings[0]
 	s.choose()
 	s.beat.seq, s.beat.line.base = s.self.firstSeq, s.self.firstTime

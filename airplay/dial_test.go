@@ -13,7 +13,6 @@ import (
 
 	"airplay2mqtt/airplay"
 	"airplay2mqtt/airplay/airplaytest"
-	"airplay2mqtt/airplay/pair"
 	"airplay2mqtt/airplay/ptp"
 	"airplay2mqtt/audio/stream"
 	"airplay2mqtt/audio/stream/streamtest"
@@ -150,15 +149,7 @@ func TestPasswords(t *testing.T) {
 
 func TestOnlyTheReceiverThatWasPairedIsTrusted(t *testing.T) {
 	inHouse(t, airplaytest.AppleTV("1234"), func(h *house) {
-		p, err := pair.Start(h.Context(), h.rx.Addr(), airplay.ParseInfo(h.rx.TXT()), &pair.Config{DialContext: h.us.DialContext})
-		if err != nil {
-			h.Fatal(err)
-		}
-		defer p.Close()
-		ours, err := p.Finish(h.Context(), "1234")
-		if err != nil {
-			h.Fatal(err)
-		}
+		ours := h.paired("1234")
 		h.dial(airplay.Config{Credentials: ours}).Close()
 		for what, forge := range map[string]func(c *airplay.Credentials){
 			"key": func(c *airplay.Credentials) { c.ReceiverKey = make([]byte, 32) }, "name": func(c *airplay.Credentials) { c.ReceiverID = "somebody" },

@@ -43,6 +43,7 @@ type Session struct {
 	kind        Kind
 	reason      string // why it is kept so, where another way was tried first
 	first       Timing // what to try first the next time
+	paired      bool   // by PIN
 	clock       ntp.Clock
 	peer        *ptp.Peer // nil with NTP
 	sealer      *sealer
@@ -206,6 +207,7 @@ func (s *Session) Flush(ctx context.Context) error {
 		s.tags.pause(b.line.tl.FrameAt(time.Now()))
 	}
 	b.sounding = false
+	s.planTags(time.Now())
 	b.tape.cut(b.tape.cursor)
 	if s.quirk.endless && s.kind == Realtime {
 		// Noise otherwise (docs/protocols/airplay2.md, realtime).

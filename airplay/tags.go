@@ -20,6 +20,7 @@ type tagsToTell struct {
 	known         bool
 	text          bool         // to be told, with the artwork
 	progress      bool         // to be told
+	screen        bool         // to be told, where the receiver has one
 	told          bool         // since the last Start
 	first         int64        // the frame with which the track begins
 	position      int64        // where in the track the next Start goes on
@@ -28,7 +29,9 @@ type tagsToTell struct {
 }
 
 // pause notes where in the track the sound was left.
-func (t *tagsToTell) pause(heard int64) { t.position = max(0, heard-t.first) }
+func (t *tagsToTell) pause(heard int64) {
+	t.position, t.screen = max(0, heard-t.first), t.known
+}
 
 // restart prepares for sound that begins at a frame. Sonos lets nothing be
 // heard before it has been told what it is, so something is told in any case
@@ -102,6 +105,8 @@ type telling struct {
 	seq            uint32
 	first          int64
 	wanted         features.Set
+	sounding       bool  // not paused
+	position       int64 // where in the track it is, if it is
 }
 
 // take returns what is to be told now. It is false if there is nothing.
@@ -109,16 +114,27 @@ func (s *Session) take() (telling, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := &s.tags
-	if !s.beat.running || !t.text && !t.progress {
+	if !s.beat.running || !t.text && !t.progress && !t.screen {
 		return telling{}, false
 	}
 	w := telling{tags: t.tags, text: t.text, progress: t.progress, line: s.beat.line, seq: s.beat.seq,
-		first: t.first, wanted: s.info.metadata() &^ t.refused, clear: t.artworkIsSent && len(t.tags.Artwork) == 0}
-	t.text, t.progress, t.told = false, false, true
+		first: t.first, wanted: s.wanted() &^ t.refused, clear: t.artworkIsSent && len(t.tags.Artwork) == 0,
+		sounding: s.beat.sounding, position: t.position}
+	t.text, t.progress, t.screen, t.told = false, false, false, true
 	if w.tags.Title == "" {
 		w.tags.Title = s.cfg.Name
 	}
 	return w, true
+}
+
+// wanted returns what the receiver wants to be told. Screens are told by those
+// only who were paired with them.
+func (s *Session) wanted() features.Set {
+	f := s.info.metadata()
+	if s.paired && s.quirk.endless {
+		f |= features.Set(s.info.Features) & features.NowPlaying
+	}
+	return f
 }
 
 // metadata returns which kinds of metadata the receiver wants. Who announces
@@ -146,6 +162,9 @@ func (s *Session) tellTags() {
 	}
 	if w.text && w.wanted.Has(features.Artwork) {
 		s.tellArtwork(w, info)
+	}
+	if w.wanted.Has(features.NowPlaying) {
+		s.tellScreen(w, time.Now())
 	}
 }
 

@@ -47,8 +47,9 @@ type Log struct {
 	Noises     int    // flushes of a receiver that must not be flushed, and times that it ran dry
 	Volumes    []float64
 	Texts      []Text
-	Artworks   []string // media types
-	Progresses []string // "start/current/end"
+	Artworks   []string            // media types
+	Progresses []string            // "start/current/end"
+	Screens    []map[string]string // what a screen was told to show, by the ends of the keys
 	Flushes    int
 	Sessions   int // RECORDs
 	Teardowns  int

@@ -171,9 +171,32 @@ func (c *caller) post(req rtsp.Request) rtsp.Response {
 		c.r.note(func(l *Log) { l.Feedbacks++ })
 		return ok()
 	case "/command":
-		return ok()
+		return c.command(req)
 	}
 	return code(404, "Not Found")
+}
+
+// command takes what a screen is to show: 400 where it is not wrapped as it
+// ought to be (airplay-cli).
+func (c *caller) command(req rtsp.Request) rtsp.Response {
+	body, err := plist.UnmarshalDict(req.Body)
+	if err != nil {
+		return code(400, "Bad Request")
+	}
+	if body.Text("type") != "updateMRNowPlayingInfo" {
+		return ok()
+	}
+	wrapped := body.Dict("params")
+	policy := wrapped.Text("mergePolicy")
+	if wrapped.Text("type") != "npi-text" || policy != "replace" && policy != "update" {
+		return code(400, "Bad Request")
+	}
+	said := map[string]string{"mergePolicy": policy}
+	for key, value := range wrapped.Dict("params") {
+		said[strings.TrimPrefix(key, "kMRMediaRemoteNowPlayingInfo")] = fmt.Sprint(value)
+	}
+	c.r.note(func(l *Log) { l.Screens = append(l.Screens, said) })
+	return ok()
 }
 
 // setup takes both kinds of SETUP.

@@ -30,6 +30,7 @@ const (
 	HomeKitPairing   Set = 1 << 46
 	TransientPairing Set = 1 << 48
 	VideoV2          Set = 1 << 49
+	NowPlaying       Set = 1 << 50
 )
 
 // Has tells whether all bits of want are set.
