@@ -71,12 +71,12 @@ func (h *playhead) put(m mark, now time.Time) {
 	h.marks = append(h.marks[:copy(h.marks, h.marks[over:])], m)
 }
 
-// heard returns the position of the first frame that was not heard: the one
-// after that which is being heard.
-func (h *playhead) heard(now time.Time) int64 {
+// cut returns the position of the first frame that is not heard if the timeline
+// is cut at a frame of it.
+func (h *playhead) cut(frame int64) int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at, _ := h.look(now, 1)
+	at, _ := h.look(frame)
 	return at
 }
 
@@ -97,7 +97,10 @@ func (h *playhead) freeze(now time.Time) {
 func (h *playhead) now(t time.Time) (at int64, state State) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.look(t, 0)
+	if h.tl.IsZero() {
+		return h.marks[0].at, h.marks[0].state
+	}
+	return h.look(h.tl.FrameAt(t))
 }
 
 // next returns when the state at the ear changes next, zero if that is not
@@ -115,13 +118,10 @@ func (h *playhead) next(t time.Time) time.Time {
 	return h.tl.At(h.marks[i].frame)
 }
 
-// look returns what is heard so many frames after t. What has not left is not
-// heard, however late it is.
-func (h *playhead) look(t time.Time, frames int64) (at int64, state State) {
-	if h.tl.IsZero() {
-		return h.marks[0].at, h.marks[0].state
-	}
-	frame := min(h.tl.FrameAt(t)+frames, h.sent.Load())
+// look returns what is heard at a frame of the timeline. What has not left is
+// not heard, however late it is.
+func (h *playhead) look(frame int64) (at int64, state State) {
+	frame = min(frame, h.sent.Load())
 	m := h.marks[h.index(frame)]
 	if m.state != Playing {
 		return m.at, m.state

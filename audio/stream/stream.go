@@ -67,10 +67,10 @@ type Config struct {
 	// Until is the position at which the sound ends, even if the source has
 	// more. 0: its own end.
 	Until time.Duration
-	// Overlap is how much of what was heard before a pause is heard again
-	// after it. A receiver may be off by some milliseconds, so that what we
-	// think was heard was not, by so much. 0: nothing.
-	Overlap time.Duration
+	// Whole has a pause fall between two packets, for which it waits up to 8 ms.
+	// Receivers play whole packets, so that what they are told to forget in the
+	// middle of one is heard all the same, and would be again after the pause.
+	Whole bool
 	// Linger is how long the timeline goes on after the last sink has failed,
 	// for another to be attached; a pause does not count. 0: Run ends at once.
 	// A stream whose last sink was detached goes on for as long as it lasts.
@@ -329,7 +329,7 @@ func (s *Stream) begin(ctx context.Context, now time.Time, slip time.Duration) (
 // silence ends the timeline where the ear is, and says why.
 func (s *Stream) silence(why State) {
 	if !s.tl.IsZero() {
-		s.at = max(s.head.heard(time.Now())-frames(s.cfg.Overlap), s.from)
+		s.at = max(s.unheard(time.Now()), s.from)
 	}
 	s.head.rest(s.at, why)
 	s.tl, s.rolling, s.tries = Timeline{}, false, 0

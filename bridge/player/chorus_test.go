@@ -15,7 +15,7 @@ import (
 // second, and their group.
 func choir(t *testing.T, dialTakes ...time.Duration) (g *house, all []*house, bell [][2]int16) {
 	t.Helper()
-	all = rooms(t, nil, "kitchen", "bath", "loft")
+	all = rooms(t, real, "kitchen", "bath", "loft")
 	for i, h := range all {
 		bell = h.hang("bell", second)
 		h.set(func() { h.dialTake = dialTakes[i] })
@@ -126,11 +126,10 @@ func TestAGroupIsInterruptedAndGoesOnAtTheNextFrame(t *testing.T) {
 		if got := g.state().Status; got != player.Playing {
 			t.Errorf("state: got %s, want playing", got)
 		}
-		const twice = second * 5 / 1000
-		cut := int64(3*second + 1)
+		cut := played(3 * second)
 		for _, h := range all {
 			got := h.session(0).Samples()
-			expect(t, h.cfg.Name, got, streamtest.Samples(0, cut), bell, streamtest.Samples(cut-twice, cut-twice+int64(len(got)-len(bell))-cut))
+			expect(t, h.cfg.Name, got, streamtest.Samples(0, cut), bell, streamtest.Samples(cut, int64(len(got)-len(bell))))
 		}
 		inStep(t, len(all[0].instants()), all...)
 	})

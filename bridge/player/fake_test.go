@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"airplay2mqtt/audio"
+	"airplay2mqtt/audio/alac"
 	"airplay2mqtt/audio/stream/streamtest"
 	"airplay2mqtt/bridge/player"
 )
@@ -34,6 +35,24 @@ type session struct {
 }
 
 func newSession() *session { return &session{over: make(chan struct{}), confidence: "clock_locked"} }
+
+// real makes the receivers of a house play packets to their end.
+func real(h *house) {
+	make := h.receiver
+	h.receiver = func() (player.Session, error) {
+		s, err := make()
+		if err == nil {
+			s.(*session).Whole = true
+		}
+		return s, err
+	}
+}
+
+// played returns how many frames of a sound are heard that is paused after so
+// many: receivers play packets to their end, and are told 2 ms before that.
+func played(frames int64) int64 {
+	return ((frames+second*2/1000)/alac.FramesPerPacket + 1) * alac.FramesPerPacket
+}
 
 func (s *session) SetVolume(ctx context.Context, level float64) error {
 	if s.volumeTakes > 0 {

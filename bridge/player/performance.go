@@ -25,12 +25,12 @@ type performance struct {
 func (p *Player) perform(ctx context.Context, b *playback) {
 	f := &performance{medley: newMedley(b.part), sink: p.session, states: make(chan stream.State, 1), alone: make(chan error, 1)}
 	cfg := stream.Config{
-		Lead:    p.lead(b),
-		Overlap: overlap,
-		Linger:  absence,
-		Notify:  f.tell,
-		Alone:   f.lament,
-		Logger:  p.cfg.Logger,
+		Lead:   p.lead(b),
+		Whole:  true,
+		Linger: absence,
+		Notify: f.tell,
+		Alone:  f.lament,
+		Logger: p.cfg.Logger,
 	}
 	if b.track.Live {
 		cfg.Ahead = -1

@@ -21,9 +21,6 @@ const (
 	// livePatience is how long a live sound may be paused and still go on
 	// where it was.
 	livePatience = 10 * time.Second
-	// overlap is what is heard twice where a pause has been: receivers are
-	// off by two milliseconds, and nothing is to be lost.
-	overlap = 5 * time.Millisecond
 	// inboxSize is how many commands may wait.
 	inboxSize = 64
 )

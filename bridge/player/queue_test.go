@@ -237,6 +237,7 @@ func TestAPauseAcrossABoundaryLosesNothing(t *testing.T) {
 		t.Run(at.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := shelf(t, map[string]int64{"a": 2 * second, "b": 3 * second})
+				h.set(func() { real(h) })
 				h.must(player.Play{File: "a"})
 				h.ask(add("b"))
 				time.Sleep(at)
@@ -247,28 +248,8 @@ func TestAPauseAcrossABoundaryLosesNothing(t *testing.T) {
 				time.Sleep(time.Minute)
 				h.must(player.Resume{})
 				time.Sleep(time.Minute)
-				whole := all(2*second, 3*second)
-				heard := h.session(0).Samples()
-				twice := len(heard) - len(whole)
-				if twice < 0 || twice > overlap {
-					t.Fatalf("heard %d frames more than there are, want 0 to %d", twice, overlap)
-				}
-				cut := int(at.Seconds()*second) + 1 // what was heard before
-				for _, c := range []int{cut - 1, cut, cut + 1} {
-					again := max(c-overlap, 0)
-					if c > 2*second { // what was heard of the first is past
-						again = max(again, 2*second)
-					}
-					if slices.Equal(heard, slices.Concat(whole[:c], whole[again:])) || slices.Equal(heard, slices.Concat(whole[:c], whole[max(c-overlap, 0):])) {
-						return
-					}
-				}
-				t.Errorf("heard is not what there is, with %d frames of it twice", twice)
-				for i := range heard {
-					if heard[i] != whole[i] {
-						t.Errorf("DEBUG first difference at %d (cut %d): %v", i, cut, slices.Index(whole, heard[i]))
-						break
-					}
+				if heard := h.session(0).Samples(); !slices.Equal(heard, all(2*second, 3*second)) {
+					t.Errorf("heard is not what there is: %d frames", len(heard))
 				}
 			})
 		})

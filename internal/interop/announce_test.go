@@ -133,32 +133,44 @@ func TestMusicIsABedForAChime(t *testing.T) {
 }
 
 func TestMusicIsInterruptedForAChime(t *testing.T) {
-	music, bell := interop.Noise(73, 6*time.Second), interop.Noise(74, time.Second)
+	music, bell := interop.Noise(73, 7*time.Second), interop.Noise(74, time.Second)
 	h := ringing(t, bell, music)
 	ear := h.kitchen.Listen()
 	h.order(t, "play_file", "music.wav")
 	ear.Hear(t, music[:2*44100], interop.Exactly)
-	rung := h.kitchen.Listen()
-	at := h.order(t, "chime", `{"chime":"bell","policy":"interrupt"}`)
-	rung.Hear(t, bell, interop.Exactly)
-	h.client.Wait(t, at, "airplay/kitchen/event", moment, func(p string) bool { return strings.Contains(p, "announcement_finished") })
-	h.client.Status(t, h.client.Status(t, at, "kitchen", "playing").At, "kitchen", "idle")
+	var at time.Time
+	for range 3 {
+		rung := h.kitchen.Listen()
+		at = h.order(t, "chime", `{"chime":"bell","policy":"interrupt"}`)
+		rung.Hear(t, bell, interop.Exactly)
+		h.client.Wait(t, at, "airplay/kitchen/event", moment, func(p string) bool { return strings.Contains(p, "announcement_finished") })
+		h.client.Status(t, at, "kitchen", "playing")
+		time.Sleep(time.Second) // of music
+	}
+	h.client.Status(t, at, "kitchen", "idle")
 	h.kitchen.Silent(t, ear, 200*time.Millisecond)
 	runs := ear.Runs(music)
-	if len(runs) != 2 {
+	if len(runs) != 4 {
 		t.Fatalf("of the music was heard %s", interop.Describe(runs, music))
 	}
-	// Five milliseconds are heard twice on purpose, and the receiver itself is
-	// 2 ms behind.
-	const own = 88
-	twice := runs[0].Sound + runs[0].Frames - runs[1].Sound
-	if twice < -own || twice > 4410 {
-		t.Errorf("%d frames are heard twice, or lost if negative", twice)
-	}
-	if end := runs[1].Sound + runs[1].Frames; end != len(music) {
+	if end := runs[3].Sound + runs[3].Frames; end != len(music) {
 		t.Errorf("the music ends at frame %d, want %d", end, len(music))
 	}
-	interop.Note(t, "interrupt: frames heard twice, or lost if negative", fmt.Sprint(twice), "-88 to 4410")
+	exact(t, "interrupt", runs)
+}
+
+// exact wants what was heard after breaks to go on at the very next frame. A
+// packet more or less is what else this machine does.
+func exact(t *testing.T, what string, runs []interop.Run) {
+	t.Helper()
+	var twice []int
+	for i, r := range runs[1:] {
+		twice = append(twice, runs[i].Sound+runs[i].Frames-r.Sound)
+	}
+	interop.Note(t, what+": frames heard twice, or lost if negative", fmt.Sprint(twice), "0")
+	if !slices.Contains(twice, 0) || slices.ContainsFunc(twice, func(n int) bool { return n < -3*packet || n > 3*packet }) {
+		t.Errorf("heard twice, or lost if negative: got %v frames, want 0", twice)
+	}
 }
 
 // TestSpeechOfHomeAssistant plays what tts.speak asks for: an address without

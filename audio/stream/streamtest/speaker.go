@@ -23,6 +23,7 @@ type Speaker struct {
 	FailFlush  error         // what Flush returns
 	FailWrite  error         // what WritePacket returns from packet FailAfter on
 	FailAfter  int
+	Whole      bool          // it plays each packet to its end, whatever it is told to forget
 	Rude       chan struct{} // if not nil, Start and Flush return when it is closed, whatever ctx says
 
 	mu      sync.Mutex
@@ -174,7 +175,11 @@ func (s *Speaker) Heard() []Instant {
 		pcm := decode(s.payload[i*alac.PacketSize:][:alac.PacketSize])
 		for n := range alac.FramesPerPacket {
 			at := p.tl.At(p.Frame + int64(n))
-			if at.Before(p.At) || at.After(now) || !p.cut.IsZero() && at.After(p.cut) {
+			told := at
+			if s.Whole {
+				told = p.Heard
+			}
+			if at.Before(p.At) || at.After(now) || !p.cut.IsZero() && told.After(p.cut) {
 				continue
 			}
 			heard = append(heard, Instant{At: at, Sample: [2]int16{pcm[2*n], pcm[2*n+1]}})
