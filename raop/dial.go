@@ -301,6 +301,9 @@ func (s *Session) setup(ctx context.Context) error {
 	}
 	s.id, _, _ = strings.Cut(resp.Header.Get("Session"), ";")
 	s.id = strings.TrimSpace(s.id)
+	if s.info.Model == "" && isShairport(resp.Header) {
+		s.quirk = quirkOf(Info{Model: shairport})
+	}
 	s.hear(resp)
 	if s.audio, err = s.dialAudio(ctx, t.server); err != nil {
 		return fmt.Errorf("audio port: %w", err)

@@ -290,8 +290,9 @@ func TestLeadDependsOnTheReceiver(t *testing.T) {
 		{"am=AirPort10,115", 4410, raop.Config{}, ms(390)},
 		{"am=AirPort4,107", -1, raop.Config{}, ms(600)},
 		{"manufacturer=Linkplay am=X", 11025, raop.Config{}, ms(1750)},
+		{"", 11025, raop.Config{}, ms(500)},
 	} {
-		inHouse(t, raoptest.Config{AudioLatency: c.said}, func(h *house) {
+		inHouse(t, raoptest.Config{AudioLatency: c.said, Jack: true}, func(h *house) {
 			s, err := raop.Dial(h.Context(), h.rx.Addr(), raop.ParseInfo(txt(c.record)), h.config(c.tx))
 			if err != nil {
 				h.Fatal(err)
@@ -302,6 +303,19 @@ func TestLeadDependsOnTheReceiver(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestShairportIsKnownWithoutItsRecord(t *testing.T) {
+	inHouse(t, raoptest.Config{}, func(h *house) {
+		s, err := raop.Dial(h.Context(), h.rx.Addr(), raop.Info{}, h.config(raop.Config{}))
+		if err != nil {
+			h.Fatal(err)
+		}
+		defer s.Close()
+		if got := s.MinLead(); got != 250*time.Millisecond {
+			h.Errorf("got %v, want its floor of 250ms, and not the 500ms that it says", got)
+		}
+	})
 }
 
 func TestDialByIPv6(t *testing.T) {

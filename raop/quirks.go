@@ -3,6 +3,8 @@ package raop
 import (
 	"strings"
 	"time"
+
+	"airplay2mqtt/internal/rtsp"
 )
 
 // A matcher picks receivers: all that is not empty must match, without regard
@@ -82,7 +84,7 @@ var quirks = []quirk{
 	{matcher: matcher{model: "AppleTV"}, floor: 2205, volumeAgain: true},
 	{matcher: matcher{model: "AudioAccessory"}, floor: 11025},
 	// It says 11025 and plays what it gets 250 ms ahead of time: measured.
-	{matcher: matcher{model: "ShairportSync"}, floor: 0, exact: true},
+	{matcher: matcher{model: shairport}, floor: 0, exact: true},
 	{matcher: matcher{model: "airplay2mqtt"}, floor: 0, exact: true}, // raoptest
 	// music-assistant/server#5369, #5618: they starve silently below this.
 	{matcher: matcher{manufacturer: "Linkplay"}, floor: 66150},
@@ -90,6 +92,18 @@ var quirks = []quirk{
 	{matcher: matcher{model: "Up2Stream"}, floor: 66150},
 	{matcher: matcher{model: "Edifier"}, floor: 99225},
 	{matcher: matcher{manufacturer: "Edifier"}, floor: 99225},
+}
+
+// shairport is what shairport-sync says that its model is.
+const shairport = "ShairportSync"
+
+// isShairport tells by an answer to SETUP whether a receiver is shairport-sync,
+// for where no record has said so. It claims the version of an AirPort Express,
+// repeats our own words of the transport, and says nothing of its jack, as
+// others do (strings of 3.3.8).
+func isShairport(h rtsp.Header) bool {
+	return h.Get("Server") == "AirTunes/105.1" && h.Get("Audio-Jack-Status") == "" &&
+		strings.HasPrefix(h.Get("Transport"), "RTP/AVP/UDP;unicast;interleaved=0-1;mode=record;control_port=")
 }
 
 // quirkOf returns what is known of such a receiver.

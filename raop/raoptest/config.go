@@ -75,6 +75,7 @@ type Config struct {
 	Drips           bool   // sends every byte on its own
 	LowerCase       bool   // names of headers
 	ZeroTimingPort  bool   // Apple TV 4
+	Jack            bool   // answers SETUP in the words of all but shairport-sync: AirPort Express
 	AudioLatency    int    // frames; 0: 11025, negative: not told
 
 	RefusesEarlyVolume bool          // before RECORD: Sonos

@@ -262,10 +262,14 @@ func (c *caller) setup(req rtsp.Request) rtsp.Response {
 	if cfg.ZeroTimingPort {
 		timingPort = 0
 	}
-	return ok(
-		rtsp.Field{Name: "Session", Value: cfg.SessionID},
-		rtsp.Field{Name: "Transport", Value: fmt.Sprintf("RTP/AVP/UDP;unicast;mode=record;server_port=%d;control_port=%d;timing_port=%d",
-			fake.Port(c.session.audio), fake.Port(c.session.control), timingPort)})
+	session := rtsp.Field{Name: "Session", Value: cfg.SessionID}
+	audio, control := fake.Port(c.session.audio), fake.Port(c.session.control)
+	if cfg.Jack {
+		return ok(session, rtsp.Field{Name: "Audio-Jack-Status", Value: "connected; type=analog"},
+			rtsp.Field{Name: "Transport", Value: fmt.Sprintf("RTP/AVP/UDP;unicast;mode=record;server_port=%d;control_port=%d;timing_port=%d", audio, control, timingPort)})
+	}
+	return ok(session, rtsp.Field{Name: "Transport",
+		Value: fmt.Sprintf("RTP/AVP/UDP;unicast;interleaved=0-1;mode=record;control_port=%d;timing_port=%d;server_port=%d", control, timingPort, audio)})
 }
 
 func (c *caller) record(req rtsp.Request) rtsp.Response {
