@@ -2,6 +2,7 @@ package player
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -63,7 +64,7 @@ func (m *mixer) MinLead() time.Duration {
 
 // Start begins a line. Who speaks over the one before is silent now.
 func (m *mixer) Start(ctx context.Context, tl stream.Timeline) error {
-	m.interrupt(ctx)
+	m.interrupt(ctx, errMoved)
 	m.begin(tl)
 	return m.Session.Start(ctx, tl)
 }
@@ -153,7 +154,7 @@ func (m *mixer) Flush(ctx context.Context) error {
 
 // rest says that the line is over, and so is what is spoken on it.
 func (m *mixer) rest(ctx context.Context) {
-	m.interrupt(ctx)
+	m.interrupt(ctx, ErrReplaced)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tl = stream.Timeline{}
@@ -162,7 +163,7 @@ func (m *mixer) rest(ctx context.Context) {
 // Close ends the session.
 func (m *mixer) Close() error {
 	err := m.Session.Close()
-	m.interrupt(context.Background()) // the session is over: nothing waits any more
+	m.interrupt(context.Background(), ErrReplaced) // the session is over: nothing waits any more
 	m.speaking.Wait()
 	return err
 }
@@ -181,14 +182,18 @@ func (m *mixer) speaks() bool {
 	return m.over != nil
 }
 
-// interrupt ends what is spoken, and gives the line back to the stream.
-func (m *mixer) interrupt(ctx context.Context) {
+// errMoved says that the line that was spoken on has begun anew.
+var errMoved = errors.New("player: the line of time has begun anew")
+
+// interrupt ends what is spoken, for a reason, and gives the line back to the
+// stream.
+func (m *mixer) interrupt(ctx context.Context, why error) {
 	m.mu.Lock()
 	o := m.over
 	m.over, m.taken = nil, false
 	m.mu.Unlock()
 	if o != nil {
-		o.stop(ctx, ErrReplaced)
+		o.stop(ctx, why)
 	}
 }
 
@@ -196,7 +201,7 @@ func (m *mixer) interrupt(ctx context.Context) {
 // until nothing is being written any more. It returns the line, zero if there
 // is none.
 func (m *mixer) take(ctx context.Context, o *overlay) stream.Timeline {
-	m.interrupt(ctx)
+	m.interrupt(ctx, ErrReplaced)
 	m.mu.Lock()
 	if m.tl.IsZero() {
 		m.mu.Unlock()

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"airplay2mqtt/audio"
 	"airplay2mqtt/audio/alac"
 	"airplay2mqtt/audio/stream"
@@ -346,6 +348,45 @@ func TestTheBeatDoesNotAllocate(t *testing.T) {
 			p.Frame += alac.FramesPerPacket
 		}); got >= 1 {
 			t.Errorf("got %v allocations, want none", got)
+		}
+	})
+}
+
+// A stalling source stands still once, as a machine does that has too much to
+// do: the whole stream with it.
+type stalling struct {
+	audio.Source
+	left  int
+	takes time.Duration
+}
+
+func (s *stalling) Read(dst []audio.Frame) (int, error) {
+	n, err := s.Source.Read(dst)
+	if s.left -= n; s.left <= 0 {
+		time.Sleep(s.takes)
+		s.takes = 0
+	}
+	return n, err
+}
+
+func TestAChimeOutlivesALineThatBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := belfry(t, nil)
+		h.set(func() {
+			music := h.sounds["music"]
+			music.Source = &stalling{Source: music.Source, left: 5 * second, takes: 2200 * time.Millisecond}
+			h.sounds["music"] = music
+		})
+		h.must(player.Play{File: "music"})
+		time.Sleep(5100 * time.Millisecond) // what was sent is heard to its end in a moment
+		h.must(ring("bell"))
+		time.Sleep(5 * time.Second)
+		if n := len(h.session(0).Starts()); n < 3 {
+			t.Fatalf("the line began %d times: the test tests nothing", n)
+		}
+		want := []string{"p1 playback_started ", "a1 announcement_started ", "a1 announcement_finished ended"}
+		if diff := cmp.Diff(want, h.happened()); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
 }

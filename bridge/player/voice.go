@@ -167,6 +167,13 @@ func (p *Player) stumble(ctx context.Context, err error) {
 		a.voice, a.again, p.speaking = nil, true, a
 		return
 	}
+	if fresh && errors.Is(err, errMoved) {
+		// This machine had stood still for so long that the music began anew.
+		p.cfg.Logger.Info().Str("announcement", a.id).Msg("the music has begun anew; announce again")
+		a.voice, a.again, p.speaking = nil, true, a
+		p.utter(ctx)
+		return
+	}
 	p.deplore(a, err)
 }
 
