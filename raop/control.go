@@ -58,13 +58,26 @@ func (s *Session) answerTimings() {
 			return
 		}
 		answer := q.Answer(received)
-		answer.Sent = s.clock.Stamp(time.Now())
-		// Not to the port that SETUP told: Apple TV says 0.
-		if _, err := s.timing.WriteTo(answer.AppendTo(buf), from); err != nil {
-			return
+		for range s.timingAnswers() {
+			answer.Sent = s.clock.Stamp(time.Now())
+			// Not to the port that SETUP told: Apple TV says 0.
+			if _, err := s.timing.WriteTo(answer.AppendTo(buf), from); err != nil {
+				return
+			}
 		}
 		s.timingAnswered()
 	})
+}
+
+// timingAnswers is how often the next question for the time is answered. Without
+// the first answer a receiver knows nothing of our line, and shairport-sync asks
+// again only when a bell is due, after 300 ms: of a network that loses one in
+// twenty, one bell in twenty had no beginning.
+func (s *Session) timingAnswers() int {
+	if s.timings.Load() == 0 {
+		return 2
+	}
+	return 1
 }
 
 // timingAnswered notes it. The first is a reason for a sync: those before it

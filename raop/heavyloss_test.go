@@ -38,11 +38,11 @@ func (l *lossy) lose(_, _ netip.AddrPort, b []byte) bool {
 // of all, and returns how often what was heard is not what was played.
 func (l *lossy) gaps(t *testing.T, lasts, lead time.Duration) (gaps int) {
 	inHouse(t, raoptest.Config{Buffer: 150 * time.Millisecond}, func(h *house) {
-		s := h.dial(raop.Config{})
 		h.lan.Lose = l.lose
+		s := h.dial(raop.Config{})
 		song := counting(int(lasts.Seconds() * 44100))
 		end := int64(len(song)) + 31*perPacket
-		h.play(s, song, pace{from: leadIn, lead: lead, onward: end})
+		h.play(s, song, pace{from: leadIn, lead: lead - 80*time.Millisecond, onward: end})
 		last := song.packet((end + perPacket - 1) / perPacket * perPacket)
 		last.Last = true
 		s.WritePacket(last)
