@@ -178,3 +178,18 @@ func TestKeepAlivesThatFailEndTheSession(t *testing.T) {
 		})
 	}
 }
+
+// A receiver that has forgotten the session, because it was restarted or serves
+// somebody else, says so to what is asked next.
+func TestASessionThatTheReceiverHasForgottenIsAnError(t *testing.T) {
+	inHouse(t, raoptest.Config{Answers: map[string]int{"FLUSH": 454, "SET_PARAMETER": 454}}, func(h *house) {
+		s := h.dial(raop.Config{})
+		h.play(s, counting(22050), pace{from: leadIn})
+		for method, err := range map[string]error{"flush": s.Flush(h.Context()), "set_parameter": s.SetVolume(h.Context(), 0.5)} {
+			var status *raop.StatusError
+			if !errors.As(err, &status) || status.Code != 454 {
+				h.Errorf("%s: got %v, want 454", method, err)
+			}
+		}
+	})
+}
