@@ -5,15 +5,16 @@ import "time"
 const (
 	// backToBack is how many packets may leave at once: the socket buffer of
 	// a receiver holds about 90 on Linux and fewer elsewhere
-	// (docs/protocols/raop.md, burst and pacing).
-	backToBack = 16
+	// (docs/protocols/raop.md, burst and pacing). atFirst is how many are then:
+	// sinks that do not know their network send the first ones more than once.
+	backToBack, atFirst = 20, 8
 	// breath is the time between wakes while bursting, and while waiting for
 	// a source that has nothing yet.
 	breath = 4 * time.Millisecond
 	// rest is how long a stream sleeps that is ahead as far as it may be: it
 	// then sends as many packets as may leave at once. Waking for every single
 	// one cost ten times the processor time, most of it in going to sleep.
-	rest = 120 * time.Millisecond
+	rest = 160 * time.Millisecond
 )
 
 // A pace holds bursts down: on average a packet each interval, and never more
@@ -21,6 +22,11 @@ const (
 type pace struct {
 	interval time.Duration
 	clear    time.Time // when all that was sent would have been, one each interval
+}
+
+// begin holds the first burst of a timeline down more than others.
+func (p *pace) begin(now time.Time) {
+	p.clear = now.Add((backToBack - atFirst) * p.interval)
 }
 
 // take tells whether a packet may leave now, and counts it.

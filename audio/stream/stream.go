@@ -320,6 +320,7 @@ func (s *Stream) begin(ctx context.Context, now time.Time, slip time.Duration) (
 	s.begun, s.first, s.from, s.marked, s.rolling = now, s.next+leadIn, s.at, Starting, false
 	s.barrier = now.Add(max((s.lead-s.floor())/2, tolerance))
 	s.head.start(s.tl, s.at)
+	s.pace.begin(now)
 	for _, m := range s.members {
 		s.start(ctx, m, s.tl)
 	}

@@ -47,7 +47,7 @@ func TestASessionThatIsLostIsDialledAgainAndTheSoundGoesOn(t *testing.T) {
 		gap    time.Duration // of which two seconds are what had been sent ahead
 	}{
 		{"it hangs up", func(h *house) { h.session(0).hangUp(errCut) }, 2310 * time.Millisecond},
-		{"it takes no packets, and says nothing", func(h *house) { h.session(0).Break() }, 3910 * time.Millisecond}, // noticed at the next packets
+		{"it takes no packets, and says nothing", func(h *house) { h.session(0).Break() }, 3950 * time.Millisecond}, // noticed at the next packets
 		{"it takes no packets, and says why later", func(h *house) {
 			h.session(0).Break()
 			time.Sleep(time.Second)
