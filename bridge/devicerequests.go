@@ -23,6 +23,9 @@ func (b *Bridge) rename(f fields) (any, error) {
 		return nil, err
 	}
 	from, fans := d.slug(), b.fans(d)
+	if d.isGroup() { // it has no name of its own that it goes by besides
+		d.record.Device.Name = name
+	}
 	if slug == from {
 		d.record.Name, b.registry.dirty = name, true
 		b.tellHome(d)

@@ -35,7 +35,7 @@ func (b *Bridge) setGroup(f fields) (any, error) {
 		return nil, err
 	}
 	if known == nil {
-		rec := b.registry.get(groupID(name), name)
+		rec := b.registry.get(b.freeGroupID(name), name)
 		rec.Group = new(groupRecord)
 		rec.Group.Members = members
 		known = b.add(rec, false)
@@ -45,6 +45,16 @@ func (b *Bridge) setGroup(f fields) (any, error) {
 	b.regroup()
 	b.tellDevices()
 	return known.groupListing(), nil
+}
+
+// freeGroupID is the id of a new group. One that was called so before it was
+// renamed has kept its own.
+func (b *Bridge) freeGroupID(name string) string {
+	id := groupID(name)
+	for b.devices[id] != nil {
+		id += "_"
+	}
+	return id
 }
 
 // mostMembers is how many members a group may have, and a message targets.

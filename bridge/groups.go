@@ -59,7 +59,7 @@ func (b *Bridge) configured(g config.Group) {
 	if slug := slugOf(g.Name); slug != "" && rec.Slug != slug {
 		b.log.Warn().Str("group", g.Name).Str("device", rec.Slug).Msg("a device is called like this group, which has another name on topics; rename one of them")
 	}
-	rec.Group = &groupRecord{Members: g.Members, Static: true}
+	rec.Name, rec.Group = "", &groupRecord{Members: g.Members, Static: true}
 	b.registry.dirty = true
 	d := b.add(rec, false)
 	for _, word := range g.Members {

@@ -78,7 +78,8 @@ type terminal struct {
 	port   int
 }
 
-func openTerminal(t *testing.T) *terminal {
+// needClients skips a test where the tools are not installed.
+func needClients(t *testing.T) {
 	t.Helper()
 	for _, tool := range []string{"mosquitto_pub", "mosquitto_sub", "mosquitto_rr"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -89,6 +90,11 @@ func openTerminal(t *testing.T) *terminal {
 			t.Skip(why)
 		}
 	}
+}
+
+func openTerminal(t *testing.T) *terminal {
+	t.Helper()
+	needClients(t)
 	broker, err := mqtt.StartBroker(mqtt.BrokerConfig{Address: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)

@@ -87,6 +87,36 @@ func TestARenamedDeviceHasOtherTopicsAndIsTheSame(t *testing.T) {
 	})
 }
 
+func TestARenamedGroupLeavesItsNameToAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := twoRooms(t)
+		h, _ := build(t, s, raoptest.Config{Name: "Kitchen"}, raoptest.Config{Name: "Hall"})
+		h.until("airplay/hall/availability", "online")
+		for _, step := range []struct{ name, payload string }{
+			{"group/set", `{"name":"Up","members":["hall"]}`},
+			{"device/rename", `{"device":"up","name":"Down"}`},
+			{"group/set", `{"name":"Up","members":["kitchen"]}`},
+		} {
+			if code, _ := h.ask(step.name, step.payload); code != "" {
+				t.Errorf("%s: got %q, want that it worked", step.payload, code)
+			}
+		}
+		for range 2 {
+			h.until("airplay/up/availability", "online")
+			said := h.until("airplay/bridge/devices", `"slug":"up"`)
+			for _, want := range []string{`"slug":"down","name":"Down"`, `"members":["hall"]`, `"members":["kitchen"]`} {
+				if !strings.Contains(said, want) {
+					t.Errorf("no %s in %s", want, said)
+				}
+			}
+			if err := h.stop(); err != nil {
+				t.Fatal(err)
+			}
+			h.moveIn(s) // both are remembered
+		}
+	})
+}
+
 func TestRequestsThatCannotBeMeant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := twoRooms(t)
