@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"airplay2mqtt/bridge"
@@ -58,6 +59,21 @@ func (w world) load(path string) (config.Config, error) {
 		return cfg, err
 	}
 	return cfg, bridge.CheckCommands(cfg.Limits)
+}
+
+// logging is the world with a log in place of standard error, for mistakes that are
+// found while the bridge runs.
+func (w world) logging(log zerolog.Logger) world {
+	w.stderr = lines{log}
+	return w
+}
+
+// lines writes each line to a log.
+type lines struct{ log zerolog.Logger }
+
+func (l lines) Write(b []byte) (int, error) {
+	l.log.Error().Msg(strings.TrimSpace(string(b)))
+	return len(b), nil
 }
 
 // unlock opens what pairings have left. Where that cannot be read it is told,

@@ -99,7 +99,7 @@ func (h *household) live(ctx context.Context, path string, cfg config.Config) (z
 	var watched sync.WaitGroup
 	watching, end := context.WithCancelCause(ctx)
 	watcher := service{b, systemd.FromEnviron(h.environ), log, func() (config.Config, error) {
-		cfg, err := h.load(path)
+		cfg, err := h.logging(log).load(path)
 		cfg.MQTT.Server = cmp.Or(cfg.MQTT.Server, used.MQTT.Server) // the embedded broker stays
 		return cfg, err
 	}, h.again}
@@ -114,7 +114,7 @@ func (h *household) live(ctx context.Context, path string, cfg config.Config) (z
 // reload reads the configuration for a bridge that begins again. One with
 // mistakes must not leave the house silent: that from before is used on.
 func (w world) reload(path string, was config.Config, log zerolog.Logger) config.Config {
-	cfg, err := w.load(path)
+	cfg, err := w.logging(log).load(path)
 	if err != nil {
 		log.Error().Err(err).Msg("the configuration from before is used on")
 		return was

@@ -105,6 +105,7 @@ func TestBridgeAsAService(t *testing.T) {
 		"limits: {per_device: 5}": "the configuration was read again",
 		"data: ./elsewhere":       `keys=["data"]`,
 		"limits: {per_device: 0}": "the configuration from before is used on",
+		"limits: {per_devise: 1}": `ERR config.yaml:3: unknown key "per_devise"`,
 	} {
 		if err := os.WriteFile("config.yaml", []byte("mqtt: {base_topic: "+base+"}\ndiscovery: {mdns: false}\n"+text+"\n"), 0o600); err != nil {
 			t.Fatal(err)
