@@ -235,17 +235,6 @@ func TestAFileIsShownFromTheBridge(t *testing.T) {
 	closes(t, host)
 }
 
-// What its player does not know is converted while it plays.
-func TestAMatroskaFileIsConverted(t *testing.T) {
-	c, tv := newActor(t, interop.BridgeConfig{Files: map[string][]byte{"film.mkv": read(t, record(t, "film.mkv"), "film.mkv")}})
-	c.watch("play_file", "film.mkv")
-	if host, all := fetched(t, tv); strings.Count(all, " 200 ") < 3 || !strings.HasSuffix(tv.Log().Played[0], "/film.m3u8") {
-		t.Errorf("fetched %s from %s, want lists and a piece", all, tv.Log().Played[0])
-	} else {
-		closes(t, host)
-	}
-}
-
 func TestAPrivateCertificateIsPassedThroughIfTrusted(t *testing.T) {
 	film := read(t, record(t, "-movflags faststart film.mp4"), "film.mp4")
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
