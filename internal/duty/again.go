@@ -13,8 +13,9 @@ const (
 	// keep up: requests get lost too, and shairport-sync then keeps silent for
 	// 0.3 s. So few packets prove nothing.
 	much, few = 0.03, 4
-	// twice is for how many lost packets one counts that was sent twice.
-	twice = 4
+	// twice is for how many lost packets one counts that was sent twice: it is
+	// rare where few get lost.
+	twice = 8
 	// memory is over how many packets that is counted, and doubled for how long
 	// all packets are sent twice then.
 	memory  = 256
