@@ -5,6 +5,7 @@ package interop
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,7 +28,7 @@ func nodeRED() (string, error) {
 		}
 	}
 	if missing := absent([]string{"node"}); len(missing) > 0 {
-		return "", fmt.Errorf("node not found; scripts/setup installs it")
+		return "", errors.New("node not found; scripts/setup installs it")
 	}
 	for _, folder := range folders {
 		program := filepath.Join(folder, "node_modules", "node-red", "red.js")
@@ -35,7 +36,7 @@ func nodeRED() (string, error) {
 			return program, nil
 		}
 	}
-	return "", fmt.Errorf("Node-RED not found; scripts/setup installs it")
+	return "", errors.New("Node-RED not found; scripts/setup installs it")
 }
 
 // A NodeRED is a running Node-RED that knows no flows but those imported.
