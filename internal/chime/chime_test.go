@@ -93,16 +93,18 @@ func TestChimesDoNotJump(t *testing.T) {
 }
 
 func TestChimesAreTheSameEachTimeAndSoundDifferent(t *testing.T) {
+	all := map[string][][2]float32{}
 	for _, name := range chime.Names() {
 		once := render(t, name)
 		if !slices.Equal(once, render(t, name)) {
 			t.Errorf("%s is not the same twice", name)
 		}
-		for _, other := range chime.Names() {
-			if other != name && alike(once, render(t, other)) > 0.6 {
+		for other, sound := range all {
+			if alike(once, sound) > 0.6 {
 				t.Errorf("%s and %s can hardly be told apart", name, other)
 			}
 		}
+		all[name] = slices.Clone(once)
 		clear(once)
 		if slices.Equal(once, render(t, name)) {
 			t.Errorf("%s: a caller can change what others get", name)
