@@ -41,21 +41,32 @@ func TestCompletionsNameEveryCommandAndFlag(t *testing.T) {
 
 func TestShellsUnderstandTheirCompletions(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish"} {
-		if _, err := exec.LookPath(shell); err != nil {
-			t.Logf("%s is not installed here; what it is given was not read by it", shell)
-			continue
-		}
-		if out, err := exec.Command(shell, "-n", completions(t, shell)).CombinedOutput(); err != nil {
-			t.Errorf("%s: %v: %s", shell, err, out)
-		}
+		t.Run(shell, func(t *testing.T) {
+			out, err := exec.Command(installed(t, shell), "-n", completions(t, shell)).CombinedOutput()
+			if err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
 	}
 }
 
-func TestBashCompletes(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("there is no bash here")
+// installed is where a program is. Where there is none the test is skipped, or
+// fails if CI is set.
+func installed(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	switch {
+	case err == nil:
+	case os.Getenv("CI") != "":
+		t.Fatalf("%s is not installed: sh scripts/setup", program)
+	default:
+		t.Skipf("%s is not installed", program)
 	}
+	return path
+}
+
+func TestBashCompletes(t *testing.T) {
+	bash := installed(t, "bash")
 	file := completions(t, "bash")
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "house.yaml"), nil, 0o600); err != nil {
@@ -97,12 +108,7 @@ func TestManualNamesEverything(t *testing.T) {
 			t.Errorf("%s is missing", name)
 		}
 	}
-	groff, err := exec.LookPath("groff")
-	if err != nil {
-		t.Log("groff is not installed here; it has not read the page")
-		return
-	}
-	cmd := exec.Command(groff, "-man", "-Tutf8", "-ww", "-z")
+	cmd := exec.Command(installed(t, "groff"), "-man", "-Tutf8", "-ww", "-z")
 	cmd.Stdin = strings.NewReader(out)
 	if said, err := cmd.CombinedOutput(); err != nil || len(said) > 0 {
 		t.Errorf("groff: %v: %s", err, said)
