@@ -50,7 +50,8 @@ const sonosReason = "this Sonos plays AirPlay 2 only"
 type quirk struct {
 	matcher
 	// floor is the smallest announced latency in frames that it can honour.
-	// What it says itself (Audio-Latency) counts too, unless exact.
+	// What it says itself (Audio-Latency) counts too; if exact, only beyond the
+	// 11025 that shairport-sync always says.
 	floor int
 	exact bool
 	// record is how long it may think about RECORD.
@@ -128,7 +129,7 @@ func quirkOf(i Info) quirk {
 // what the receiver said of its own (negative: nothing).
 func (q quirk) announceFloor(said int) int {
 	switch {
-	case q.exact:
+	case q.exact && said <= fixedLatency:
 		return q.floor
 	case said < 0 && q.floor < 0:
 		return unknownFloor
