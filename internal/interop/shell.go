@@ -45,7 +45,7 @@ func (h *House) Shell(t testing.TB, dir string, port int) *Shell {
 	}
 	return &Shell{Dir: dir, env: append(os.Environ(),
 		"PATH="+home+":"+os.Getenv("PATH"), "HOME="+home, "XDG_CONFIG_HOME="+filepath.Join(home, ".config"),
-		"AIRPLAY2MQTT_DISCOVERY_INTERFACES=lo", quick[0])}
+		"AIRPLAY2MQTT_DISCOVERY_INTERFACES=lo", fmt.Sprintf("AIRPLAY2MQTT_MQTT_SERVER=mqtt://127.0.0.1:%d", port), quick[0])}
 }
 
 // heardEnough is the exit code of mosquitto_sub when its time is over.
