@@ -367,6 +367,7 @@ func TestWhatAMemberPlaysIsReplaced(t *testing.T) {
 		all[0].put("music", 20*second)
 		all[0].must(player.Play{File: "music"})
 		queued := all[0].ask(player.Play{File: "music", Enqueue: player.EnqueueAdd})
+		synctest.Wait() // it waits
 		g.must(player.Play{File: "bell"})
 		if err := <-queued; !errors.Is(err, player.ErrReplaced) {
 			t.Errorf("what waited: got %v, want %v", err, player.ErrReplaced)
